@@ -9,6 +9,7 @@ Before it: a table, or folders of arrays. After it: the same findings and report
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -80,7 +81,7 @@ def read_predictions(
         raise SpecError(
             text("{p} holds detections: the right boxes are missing.", "{p} 是检测结果：缺少标准答案。", p=detections),
             do=text(
-                "Name them: weigh read --gold instances.json {p}", "请给出：weigh read --gold instances.json {p}", p=detections
+                "Name them: weigh read --gold instances.json {p}", "请给出：weigh read --gold instances.json {p}", p=shlex.quote(str(detections))
             ),
         )  # fmt: skip
     if gold is None:

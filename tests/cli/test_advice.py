@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -28,3 +29,46 @@ def test_what_messages_advise_is_one_word_of_a_shell():
     settings = {(file.name, word) for file in SOURCES for word in advised(file.read_text(encoding="utf-8"))}
     assert len(settings) > 50
     assert not [(name, word) for name, word in settings if len(shlex.split(word)) != 1]
+
+
+# A value that stands where a command of weigh takes a path (or an address): behind its name and plain words, or behind an option.
+PLACED = re.compile(
+    r"(?:weigh (?:run|report|read|data|rank|predict|plan|export|glue)(?: [\w./=-]*[\w/=])*|--(?:output|gold)) \{(\w+)\}"
+)
+
+
+def templates(file: Path, *, where: re.Pattern[str]) -> list[tuple[str, dict[str, str]]]:
+    """The sentences of a file that are filled by `text`, each with the code of its values; nothing where `where` is nowhere in the file."""
+    source = file.read_text(encoding="utf-8")
+    if not where.search(source):
+        return []
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [
+        (argument.value, {word.arg or "**": ast.unparse(word.value) for word in call.keywords})
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "text"
+        for argument in call.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+
+
+def test_a_path_in_a_command_survives_a_shell():
+    placed = [
+        (file.name, sentence, values.get(name, ""))
+        for file in SOURCES
+        for sentence, values in templates(file, where=PLACED)
+        for name in PLACED.findall(sentence)
+    ]
+    assert len(placed) > 20
+    assert not [(name, sentence) for name, sentence, value in placed if "shlex.quote" not in value]
+
+
+def test_braces_are_doubled_only_where_something_is_filled_in():
+    """`text` leaves a template without values as it stands: whoever copied "{{0: sky}}" from a message gave no table of classes."""
+    doubled = [
+        (file.name, sentence)
+        for file in SOURCES
+        for sentence, values in templates(file, where=re.compile(r"\{\{"))
+        if "{{" in sentence and not values
+    ]
+    assert not doubled

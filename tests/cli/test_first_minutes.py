@@ -10,6 +10,9 @@ from tests.data.picture_files import paint
 from weigh.cli.main import main
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows import hub
+from weigh.errors import RecordError
+from weigh.record.ledger import Ledger
+from weigh.saved.folder import saved_folder
 from weigh.spec import StudySpec
 from weigh.study import Study
 
@@ -111,3 +114,39 @@ def test_an_output_begins_at_home_also_behind_an_equals_sign(place, monkeypatch,
     assert not (place / "~").exists()
     spec = StudySpec.model_validate({"data": "photos", "output": {"folder": "~/studies/a"}})
     assert Study(spec).folder == home / "studies" / "a"
+
+
+# A study that is somewhere else -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("data/photos", "studies/photos"),
+        ("data/photos.csv", "studies/photos"),
+        ("studies/phtos", "studies/photos"),
+        ("studies/photos/report.html", "studies/photos"),
+        ("studies/photos/model", "studies/photos"),
+    ],
+)
+def test_the_study_that_is_meant_is_named(place, typed, meant):
+    (place / "studies" / "photos").mkdir(parents=True)
+    (place / "studies" / "photos" / "ledger.sqlite").touch()
+    with pytest.raises(RecordError, match="holds no study") as caught:
+        Ledger(Path(typed))
+    assert caught.value.do == (f"Did you mean {Path(meant)}?", f"您是想用 {Path(meant)} 吗？")
+
+
+def test_nobody_is_sent_to_begin_a_study_among_the_data(place):
+    for typed, do in (("data/photos", "weigh run DATA"), ("my study", "weigh run DATA --output 'my study'")):
+        with pytest.raises(RecordError) as caught:
+            Ledger(Path(typed))
+        assert caught.value.do is not None
+        assert caught.value.do.en == f"Start one: {do}"
+
+
+def test_a_study_without_a_model_is_told_how_to_get_one(place):
+    """`weigh rank` saves none, and its study.yaml says so: to finish that study again would save none either."""
+    with pytest.raises(RecordError, match="no refitted model") as caught:
+        saved_folder(Path("my study"), ensemble=False)
+    assert "weigh run 'my study' --set output.refit=true" in caught.value.render("en")

@@ -7,6 +7,7 @@ Before it: `imagenet_labels.py`. After it: `cli/evaluation.py`; the answers are 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,11 @@ def evaluate_models(
                     m=address,
                 ),
                 text("Its answers would be random.", "其回答将是随机的。"),
-                text("Train one: weigh run DATA --models {m}", "请训练一个：weigh run DATA --models {m}", m=address),
+                text(
+                    "Train one: weigh run DATA --models {m}",
+                    "请训练一个：weigh run DATA --models {m}",
+                    m=shlex.quote(address),
+                ),
             )
         models.append(model)
         outputs.append(of_class)

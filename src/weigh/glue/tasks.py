@@ -7,6 +7,7 @@ answers the test files whose labels GLUE keeps. Whatever the user has set stays.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -124,7 +125,7 @@ def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
             text(
                 "Run MNLI beside it: weigh run {p} answers the diagnostics too.",
                 "请运行同级的 MNLI：weigh run {p} 也会回答诊断集。",
-                p=folder.parent / "MNLI",
+                p=shlex.quote(str(folder.parent / "MNLI")),
             ),
         )  # fmt: skip
     entry = recognise_glue(spec.data)

@@ -28,6 +28,7 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.record.arrays import intact, read_kept, read_predictions, write_predictions
 from weigh.record.results import RunRecord
+from weigh.record.study_folders import LEDGER, no_study
 from weigh.record.tables import (
     Table,
     check_tables,
@@ -75,23 +76,12 @@ class Ledger:
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
-        self.folder, self.path, self.arrays = folder, folder / "ledger.sqlite", folder / "arrays"
+        self.folder, self.path, self.arrays = folder, folder / LEDGER, folder / "arrays"
         self._copied = time.monotonic()
         self._digests: dict[str, str | None] = {}
         kept = folder / "ledger.copy.sqlite"
         if not (self.path.exists() or kept.exists() or create):
-            raise RecordError(
-                text("{f} holds no study.", "{f} 中没有研究。", f=folder),
-                text(
-                    "A study folder has a file ledger.sqlite, written by `weigh run`.",
-                    "研究文件夹中应有由 `weigh run` 写入的 ledger.sqlite。",
-                ),
-                text(
-                    "Start one: weigh run DATA --models MODEL --output {f}",
-                    "新建研究：weigh run DATA --models MODEL --output {f}",
-                    f=folder,
-                ),
-            )
+            raise no_study(folder)
         if self.path.exists() or kept.exists():
             self._take_copy_if_damaged(kept, write=create)
             if self._format_of(self.path) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,6 @@ def _locked(folder: Path) -> StudyLocked:
         text(
             "Wait for it or stop it; `weigh report {f}` works meanwhile.",
             "请等待或停止它；其间 `weigh report {f}` 可照常使用。",
-            f=folder,
+            f=shlex.quote(str(folder)),
         ),
     )

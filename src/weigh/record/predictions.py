@@ -10,6 +10,7 @@ Before it: `predictions_table.py`, `predictions_folder.py`, `predictions_checks.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -77,7 +78,7 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
             do=text(
                 "Give the labels of its examples: weigh read {p} --labels LABELS.npy",
                 "请给出其样本的标签：weigh read {p} --labels LABELS.npy",
-                p=folders[0],
+                p=shlex.quote(str(folders[0])),
             ),
         )
     if labels and not folders:

@@ -10,6 +10,7 @@ detections. Before it: `predictions_detections.py`, `data/boxes/gold.py`. After 
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
     if not files:
         raise DataError(
             text("There is no file of detections beside the gold file.", "除标准答案外没有检测结果文件。"),
-            do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=gold.name),
+            do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=shlex.quote(str(gold))),
         )  # fmt: skip
     truth = read_gold(gold, spec.data)
     names = names_of_files(files)

@@ -11,6 +11,7 @@ one system, named like the file. What is concluded speaks about exactly these ou
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -97,7 +98,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
             do=text(
                 "Name the files of tags: weigh read --gold {g} SUBMISSION …",
                 "请给出标记文件：weigh read --gold {g} 提交文件 …",
-                g=gold.name,
+                g=shlex.quote(str(gold)),
             ),
         )
     names = names_of_files(files, [file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,7 +200,7 @@ def _outdated(folder: Path) -> Text:
         "probabilities than the average that the report speaks of. To save that one: weigh run {s} --set output.ensemble=always.",
         "{f} 中的平均模型是在其研究的最近这些运行之前生成的，此后没有再保存：它的成员、份额或概率与报告所说的平均模型不同。若要保存后者：weigh run {s} --set output.ensemble=always。",
         f=folder,
-        s=folder.parent,
+        s=shlex.quote(str(folder.parent)),
     )
 
 
@@ -210,6 +211,6 @@ def _unreadable(folder: Path, reason: str) -> ModelError:
         text(
             "Save it again: weigh run {s} --set output.ensemble=always. Only what is missing is refitted.",
             "请重新保存：weigh run {s} --set output.ensemble=always。只会重新拟合缺失的部分。",
-            s=folder.parent,
+            s=shlex.quote(str(folder.parent)),
         ),
     )

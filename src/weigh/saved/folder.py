@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -119,15 +120,15 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
             text(
                 "Save it: weigh run {f} --set output.ensemble=always. Its members are refitted on all training data, each as long as one refit takes.",
                 "保存它：weigh run {f} --set output.ensemble=always。其成员会用全部训练数据重新拟合，每个成员耗时相当于一次重新拟合。",
-                f=study,
+                f=shlex.quote(str(study)),
             ),
         )  # fmt: skip
     raise RecordError(
         text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=study),
         do=text(
-            "Finish the study: weigh run {f}/study.yaml --output {f}",
-            "请先完成研究：weigh run {f}/study.yaml --output {f}",
-            f=study,
+            "Finish the study, with a model at its end: weigh run {f} --set output.refit=true",
+            "请完成研究，并在最后保存模型：weigh run {f} --set output.refit=true",
+            f=shlex.quote(str(study)),
         ),
     )
 

@@ -249,8 +249,8 @@ def _refuse_many(codes: Sequence[int], *, coloured: bool) -> None:
             b=codes[-1],
         ),
         do=text(
-            "Give masks in which every class has one value, or say which values are classes: --set data.classes={{0: sky, 1: road}}",
-            "请提供每个类别一个数值的掩码，或说明哪些数值是类别：--set data.classes={{0: 天空, 1: 道路}}",
+            'Give masks in which every class has one value, or say which values are classes: --set "data.classes={0: sky, 1: road}"',
+            '请提供每个类别一个数值的掩码，或说明哪些数值是类别：--set "data.classes={0: 天空, 1: 道路}"',
         ),
     )
 

@@ -201,8 +201,8 @@ def smoothed_masks(values: int, share: float, first: str) -> Problem:
         severity="error",
         why=text("Every value would become a class.", "每种取值都会被当作一个类别。"),
         do=text(
-            'Scale masks without smoothing (nearest neighbour). To ignore these pixels: --set "data.classes={{0: a, 255: b}}"',
-            '缩放掩码时请勿平滑（使用最近邻）。若要忽略这些像素：--set "data.classes={{0: a, 255: b}}"',
+            'Scale masks without smoothing (nearest neighbour). To ignore these pixels: --set "data.classes={0: a, 255: b}"',
+            '缩放掩码时请勿平滑（使用最近邻）。若要忽略这些像素：--set "data.classes={0: a, 255: b}"',
         ),
         numbers={"values": values, "percent": round(100 * share, 1)},
     )
@@ -222,9 +222,9 @@ def numbered_objects(largest: int, masks: int) -> Problem:
         severity="error",
         why=text("The first object of every picture would be one class.", "每张图片的第一个对象会被当作同一个类别。"),
         do=text(
-            'Give masks in which every class has one value. If these are classes, name them: --set "data.classes={{0: a, 1: b}}" (every value, with its '
+            'Give masks in which every class has one value. If these are classes, name them: --set "data.classes={0: a, 1: b}" (every value, with its '
             "name)",
-            '请提供每个类别一个数值的掩码。若它们确实是类别，请命名：--set "data.classes={{0: a, 1: b}}"（写出每个取值及其名称）',
+            '请提供每个类别一个数值的掩码。若它们确实是类别，请命名：--set "data.classes={0: a, 1: b}"（写出每个取值及其名称）',
         ),
         numbers={"largest": largest, "masks": masks},
     )

@@ -7,6 +7,7 @@ names look like frames but neighbours in number are no more alike than others.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -262,9 +263,9 @@ def _proposal(examples: Examples, sequences: Sequence[_Sequence]) -> Text:
     if pattern is not None and len(sequences) > 2:
         folds = f" --set design.folds={len(sequences)}" if len(sequences) < FOLDS else ""
         return text(
-            "Keep sequences together: --set 'data.group_pattern={p}'{f}. The number of sequences is then the number of independent examples.",
-            "按序列分组：--set 'data.group_pattern={p}'{f}。此时独立样本数即序列数。",
-            p=pattern,
+            "Keep sequences together: --set {p}{f}. The number of sequences is then the number of independent examples.",
+            "按序列分组：--set {p}{f}。此时独立样本数即序列数。",
+            p=shlex.quote(f"data.group_pattern={pattern}"),
             f=folds,
         )
     blocks = max(FOLDS, min(10, len(examples.where("train")) // 5))

@@ -5,6 +5,8 @@ Before it: the files below the class folders (`folders.py`). After it: their lab
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ __all__ = ["Level", "Placed", "Settled", "settle_levels"]
 
 Level = Literal["outer", "inner"]
 MOST = 0.9  # share of files that lie one level deeper, from which on the layout has two levels
+NO_NAME = re.compile(r"[.=\s]+")  # what the name of a further test set cannot hold behind --set data.shifted
 NAMED = 6  # names that a sentence lists
 
 
@@ -129,14 +132,13 @@ def _question(names: dict[str, Counter[str]], n: int, folder: Path, noun: Noun) 
         )
         do = text(
             "Classes {i}: --set data.class_folder=inner. Classes {o}: --set data.class_folder=outer. To learn from one source and test on "
-            "another: {f} as data.train, --set data.shifted.{s}={g}",
+            "another: {f} as data.train, --set {s}",
             "类别为 {i}：--set data.class_folder=inner。类别为 {o}：--set data.class_folder=outer。若要用一个来源训练、用另一个测试："
-            "以 {f} 作为 data.train，并加上 --set data.shifted.{s}={g}",
+            "以 {f} 作为 data.train，并加上 --set {s}",
             i=_listed(shared),
             o=_listed(outer),
             f=folder / outer[0],
-            s=outer[1],
-            g=folder / outer[1],
+            s=shlex.quote(f"data.shifted.{NO_NAME.sub('-', outer[1])}={folder / outer[1]}"),
         )
         return [
             Problem(

@@ -8,6 +8,7 @@ of the same examples is left out and named.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list
             do=text(
                 "Name one: weigh data {p}; or call them train, dev and test.",
                 "请指定其中一个：weigh data {p}；或命名为 train、dev、test。",
-                p=candidates[0].path,
+                p=shlex.quote(str(candidates[0].path)),
             ),
         )
     kept: list[Candidate] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -94,9 +95,9 @@ class Resolver:
         if os.path.isabs(written) and os.path.isdir(os.path.dirname(written)):  # of this machine, elsewhere
             folders = [os.path.dirname(p) for p in self._absolute if os.path.isdir(os.path.dirname(p))]
             return text(
-                "Paths are absolute and lie elsewhere. If these are your pictures: --set data.root={r}",
-                "路径是绝对路径，且位于别处。如果这些就是您的图片：--set data.root={r}",
-                r=os.path.commonpath(folders),
+                "Paths are absolute and lie elsewhere. If these are your pictures: --set {s}",
+                "路径是绝对路径，且位于别处。如果这些就是您的图片：--set {s}",
+                s=shlex.quote(f"data.root={os.path.commonpath(folders)}"),
             )
         pieces = _pieces(written)
         name = pieces[-1] if pieces else written
