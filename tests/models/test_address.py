@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, WeightsUnreachable
 from weigh.models.address import parse_address
+from weigh.report.card import _repository as repository_of
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ def test_addresses(written, source, name, weights, path, architecture):
     [
         ("resnet18", "timm:resnet18"),
         ("tim:resnet18", "timm:resnet18"),
+        ("https://huggingface.co/someone/vit", "hf:someone/vit"),
+        ("https://huggingface.co/someone/vit/tree/main", "hf:someone/vit"),
         ("torchvison:resnet18", "torchvision:resnet18"),
         ("file:weights.pt", "@timm:NAME"),
         ("file:a@file:b", None),
@@ -83,6 +86,9 @@ def test_addresses_recipes_and_catalogue_need_no_torch():
         ("hf:someone/vit@refs/pr/3", "someone/vit", "refs/pr/3"),
         ("hf:vit@" + "0f" * 20, "vit", "0f" * 20),
         ("hf:./mine@home", "./mine@home", None),
+        ("hf:studies/reviews/model", "./studies/reviews/model", None),
+        ("hf:studies/reviews/", "./studies/reviews/", None),
+        ("hf:my models/bert", "./my models/bert", None),
     ],
 )
 def test_a_revision_of_the_hub_follows_its_name(written, name, revision):
@@ -99,3 +105,31 @@ def test_a_checkpoint_on_a_revision_of_the_hub():
 def test_what_is_no_revision_is_refused(revision):
     with pytest.raises(ModelError):
         parse_address(f"hf:someone/vit@{revision}")
+
+
+def test_a_folder_that_is_called_like_a_repository_is_pointed_out(tmp_path, monkeypatch):
+    from weigh.models.hf_folder import find_folder
+
+    monkeypatch.chdir(tmp_path)
+    address = parse_address("hf:mine/model")
+    with pytest.raises(WeightsUnreachable) as caught:
+        find_folder(address, None, pretrained=True, offline=True)
+    assert "hf:./" not in caught.value.render("en")
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(WeightsUnreachable, match=r"hf:\./mine/model"):
+        find_folder(address, None, pretrained=True, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "repository"),
+    [
+        ("hf:someone/vit@refs/pr/3", "someone/vit"),
+        ("hf:vit", "vit"),
+        ("hf:studies/reviews/model", None),
+        ("hf:./mine", None),
+        ("timm:resnet18", None),
+    ],
+)
+def test_a_model_card_names_repositories_and_no_folders(address, repository):
+    assert repository_of(address) == repository

@@ -39,6 +39,9 @@ OWNERS = {  # beginnings of names that people write without their owner, and who
     "bge-": "BAAI",
     "all-minilm": "sentence-transformers",
 }
+_PAGE = re.compile(
+    r"https?://(?:www\.)?huggingface\.co/([A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*)"
+)  # of a model, on the hub
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.\-/]{0,120}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")
 
@@ -52,7 +55,9 @@ def source_names() -> tuple[str, ...]:
 
 
 def _likely(name: str) -> str:
-    """The address that a bare name most likely stands for: models of texts stand on the hub, under their owners."""
+    """The address that a bare name most likely stands for: models of texts stand on the hub, under their owners. An address of the web names its repository."""
+    if (page := _PAGE.match(name)) is not None:
+        return f"hf:{page[1]}"
     owner = next((owner for start, owner in OWNERS.items() if name.lower().startswith(start)), None)
     if owner is not None and _REPOSITORY.fullmatch(name):
         return f"hf:{name if '/' in name else f'{owner}/{name}'}"
@@ -153,7 +158,7 @@ def _name_and_weights(written: str, rest: str) -> Address:
 
 
 def _repository(written: str, rest: str) -> Address:
-    """OWNER/NAME of the hub, OWNER/NAME@REVISION, or a folder."""
+    """OWNER/NAME of the hub, OWNER/NAME@REVISION, or a folder: what begins with a dot, a slash or a tilde, or is called as no repository is."""
     if rest.startswith((".", "/", "~")):
         return Address(written, "hf", rest, None, None, written)
     name, at, revision = rest.partition("@")
@@ -168,6 +173,8 @@ def _repository(written: str, rest: str) -> Address:
                 ),
             )
         return Address(written, "hf", name, None, None, written, revision=revision or None)
+    if "/" in name and "://" not in name:  # no repository is called so, but a folder may be: "studies/reviews/model"
+        return Address(written, "hf", f"./{rest}", None, None, written)
     return _name_and_weights(written, rest)
 
 

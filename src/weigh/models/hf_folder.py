@@ -42,9 +42,16 @@ def find_folder(
         return unpacked
     try:
         folder = _from_hub(address, packaged, pretrained=pretrained, offline=offline)
-    except WeightsUnreachable:
+    except WeightsUnreachable as error:
         if packed is not None and (unpacked := _from_package(packed)) is not None:
             return unpacked
+        if (local / "config.json").is_file():
+            here = text(
+                "A folder here is called so. To use it: hf:./{n}",
+                "本地有同名文件夹。若要使用它：hf:./{n}",
+                n=address.name,
+            )
+            raise WeightsUnreachable(error.what, error.why, here) from None
         raise
     return folder, Provenance("hub", named(address.name, folder / "config.json"), licence_of(folder))
 

@@ -104,8 +104,9 @@ def average_card(file: FindingsFile, results: Results) -> str:
 def _repository(address: str) -> str | None:
     """The repository of the hub that an address names; folders on somebody's disk are none."""
     source, _, name = address.partition(":")
-    named = source == "hf" and not name.startswith((".", "/", "~")) and "\\" not in name
-    return visible_line(name.partition("@")[0]) if named else None
+    repository = name.partition("@")[0]
+    named = source == "hf" and not name.startswith((".", "/", "~")) and "\\" not in name and repository.count("/") < 2
+    return visible_line(repository) if named else None
 
 
 def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
