@@ -118,6 +118,8 @@ def read_stdin() -> bytes:
     Raises:
         DataError: More than what may be read.
     """
+    if sys.stdin is None:  # closed by who started this
+        return b""
     return _read_up_to(getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode()), "-")
 
 

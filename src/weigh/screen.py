@@ -158,7 +158,7 @@ class Screen:
         if forecast.seconds <= ASK_ABOVE or self.confirmed:
             self._begin(forecast.seconds if runs else 0.0)
             return True
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             from weigh.errors import SpecError
 
             raise SpecError(
@@ -173,12 +173,20 @@ class Screen:
                 ),
             )
         self.bars.stop()
-        question = text("Start? [y/N] ", "开始吗？[y/N] ").render(self.language)
-        answer = input(question).strip().lower() in ("y", "yes", "是", "好")
+        answer = self._asked(text("Start? [y/N] ", "开始吗？[y/N] "))
         self.bars.start()
         if answer:
             self._begin(forecast.seconds)
         return answer
+
+    def _asked(self, question: Text) -> bool:
+        """Whether the answer is yes. The question is drawn like everything else: standard output may be a file, which nobody sees."""
+        self.console.print(question.render(self.language), end="", markup=False, soft_wrap=True)
+        try:
+            return input().strip().lower() in ("y", "yes", "是", "好")
+        except EOFError:  # Ctrl-D
+            self.console.print()
+            return False
 
     def _begin(self, seconds: float) -> None:
         if seconds:

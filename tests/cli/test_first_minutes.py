@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,9 +13,11 @@ from tests.data.picture_files import paint
 from weigh.cli.main import main
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows import hub
-from weigh.errors import RecordError
+from weigh.errors import RecordError, SpecError
+from weigh.files import read_stdin
 from weigh.record.ledger import Ledger
 from weigh.saved.folder import saved_folder
+from weigh.screen import Screen
 from weigh.spec import StudySpec
 from weigh.study import Study
 
@@ -150,3 +155,38 @@ def test_a_study_without_a_model_is_told_how_to_get_one(place):
     with pytest.raises(RecordError, match="no refitted model") as caught:
         saved_folder(Path("my study"), ensemble=False)
     assert "weigh run 'my study' --set output.refit=true" in caught.value.render("en")
+
+
+# The one question --------------------------------------------------------------------------------------------------
+
+
+class Typed(io.StringIO):
+    """What somebody types at a terminal; behind it Ctrl-D."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "started"), [("y\n", True), ("Yes\n", True), ("是\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_the_question_is_asked_on_standard_error_and_no_answer_is_no(monkeypatch, capsys, typed, started):
+    forecast = SimpleNamespace(
+        workers=1, jobs=[], recorded=0, failed=0, passed=None, cut=None, over=None, seconds=3600.0
+    )
+    monkeypatch.setattr(sys, "stdin", Typed(typed))
+    with Screen("en", quiet=True, confirmed=False) as screen:
+        assert screen.planned(forecast) is started
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "Start? [y/N]" in written.err
+
+
+def test_without_standard_input_nobody_is_asked(monkeypatch):
+    forecast = SimpleNamespace(
+        workers=1, jobs=[], recorded=0, failed=0, passed=None, cut=None, over=None, seconds=3600.0
+    )
+    monkeypatch.setattr(sys, "stdin", None)
+    with Screen("en", quiet=True, confirmed=False) as screen, pytest.raises(SpecError, match="--yes"):
+        screen.planned(forecast)
+    assert read_stdin() == b""
