@@ -61,16 +61,19 @@ class RecipeSpec(Section):
 class DesignSpec(Section):
     """Folds, repeats, and which sources of variation are varied."""
 
-    folds: Annotated[int, Field(ge=2, le=1000)] = 5
+    folds: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=5, description="Parts that the examples are dealt into; each is predicted once."
+    )
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="Default: 5 for recipes that train only a head, 1 for recipes that train the network."
     )
     group_by: Name | None = Field(
         default=None, description="Metadata column whose values stay on one side of every split."
     )
-    stratify: bool = True
+    stratify: bool = Field(default=True, description="Folds hold the classes in equal shares.")
     vary: list[Literal["split", "init", "order", "augmentation"]] = Field(
-        default=["split", "init", "order", "augmentation"]
+        default=["split", "init", "order", "augmentation"],
+        description="What differs between repeats: how folds are dealt, how heads begin, in which order examples come, how they are augmented.",
     )
     crossed: Annotated[int, Field(ge=2, le=100)] | None = Field(
         default=None,
@@ -91,7 +94,8 @@ class DesignSpec(Section):
     )
     budget: str | None = Field(
         default=None,
-        description="Time the study may take ('30m', '2h'); repeats, folds of networks and their epochs are cut to keep it.",
+        description="Time the study may take ('30m', '2h'): what does not fit is left out or shortened, fine-tuning first, then further questions, repeats, "
+        "and models that weigh chose. Default: none; where no models are named 10m.",
     )
     purpose: Literal["ship", "publish"] = Field(
         default="ship", description="ship: claims about this data; publish: about new data."
@@ -107,8 +111,8 @@ class DesignSpec(Section):
         "Default: every recipe runs with every model.",
     )
     order_check: bool = Field(default=True, description="Score contiguous blocks against shuffled folds (probes only).")
-    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    seed: Annotated[int, Field(ge=0, le=2**53)] = 0
+    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(default=0.95, description="Coverage of the intervals.")
+    seed: Annotated[int, Field(ge=0, le=2**53)] = Field(default=0, description="All other seeds follow from it.")
 
     @field_validator("vary")
     @classmethod
@@ -127,8 +131,8 @@ class PretrainSpec(Section):
     )
     pictures: str | None = Field(default=None, description="Folder of pictures, at any depth; no labels are read.")
     epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=3, description="Passes over them (`adapted`).")
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 1e-4
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = Field(default=1e-4, description="Of these passes.")
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(default=32, description="Examples of one step.")
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.15, description="Share of the tokens that are hidden.")
     temperature: Annotated[float, Field(gt=0, le=10)] = Field(
         default=0.1, description="Pictures: of the contrastive loss (smaller: the most alike others count more)."
@@ -182,11 +186,18 @@ class OutputSpec(Section):
 class RunSpec(Section):
     """How it is computed: must not change a conclusion."""
 
-    device: str = "auto"
-    jobs: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    offline: bool = False
+    device: str = Field(default="auto", description="auto (the fastest there is), cpu, cuda, cuda:1, mps.")
+    jobs: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
+        default="auto", description="Worker processes."
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
+        default="auto", description="Threads of one worker process."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="Arithmetic of networks; auto: half precision where the device has instructions for it.",
+    )
+    offline: bool = Field(default=False, description="No network call at all.")
 
 
 def default_recipes(models: Any) -> list[str]:
@@ -197,7 +208,7 @@ def default_recipes(models: Any) -> list[str]:
 class StudySpec(Section):
     """The whole of study.yaml."""
 
-    name: str | None = None
+    name: str | None = Field(default=None, description="Name of the study in its report; default: that of the data.")
     task: Annotated[str, AfterValidator(_known_task)] | None = Field(
         default=None,
         description="Recognised from the data where it can be.",
@@ -206,8 +217,9 @@ class StudySpec(Section):
     data: DataSpec
     models: list[str] = Field(
         default=[],
-        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME, python:MODULE:FACTORY (with --trust-code). Without any, weigh chooses among "
-        "those that fit the data and whose weights are within reach.",
+        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME or hf:./FOLDER, smp:DECODER/ENCODER, file:PATH@timm:NAME, keras:NAME, "
+        "tf:PATH, onnx:PATH, python:MODULE:FACTORY (with --trust-code). Without any, weigh chooses among those that fit the data and whose weights are "
+        "within reach.",
     )
     recipes: list[RecipeSpec] = Field(
         default=[], description="Default: probe; where no models are named multilayer and finetune."

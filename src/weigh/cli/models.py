@@ -33,7 +33,7 @@ def models(
     max_size: Annotated[float | None, typer.Option("--max-size", help="Most millions of parameters.")] = None,
     max_operations: Annotated[float | None, typer.Option("--max-operations", help="Most billions of multiply-adds for one picture.")] = None,
     language: Annotated[str, typer.Option("--language", help="Of texts: en, zh …; models of many languages fit as well.")] = "",
-    licence: Annotated[str, typer.Option("--licence", help="Beginning of its name (apache, mit), or free: any that allows commercial use.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Beginning of its name (apache, mit), or free: Apache, MIT and BSD, which allow commercial use.")] = "",
     measure: Annotated[bool, typer.Option("--measure", help="Time each model whose weights lie here: one picture or text, one thread of the processor; kept for the next time.")] = False,
     max_latency: Annotated[str, typer.Option("--max-latency", help="Most measured time for one picture or text: 20ms. Models that are not measured stay, and say so.")] = "",
     sort: Annotated[str, typer.Option("--sort", help="usefulness, score, size, operations, latency or name.")] = "usefulness",

@@ -46,7 +46,8 @@ Recipes = Annotated[
     typer.Option(
         "--recipes",
         "-r",
-        help="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas.",
+        help="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas. "
+        "Default: probe; where no models are named multilayer and finetune.",
     ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]
@@ -64,8 +65,10 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Study folder; default studies/<data name>.", callback=at_home),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
-Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto.")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps; default: auto, the fastest there is.")
+]
+Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto, the default.")]
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
 
 
@@ -86,7 +89,10 @@ TrustCode = Annotated[
 ]
 Budget = Annotated[
     str,
-    typer.Option("--budget", help="Time the study may take (10m, 2h): fewer repeats and networks are run to keep it."),
+    typer.Option(
+        "--budget",
+        help="Time the study may take (30m, 2h): what does not fit is left out, fine-tuning first. Default: none; where no models are named 10m.",
+    ),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["Source", "Yes", "register", "run_and_tell"]
 
 Source = Annotated[
-    str, typer.Argument(metavar="DATA_OR_YAML", help="Folder of pictures, table, study.yaml or study folder.")
+    str,
+    typer.Argument(metavar="DATA_OR_YAML", help="Folder or table of labelled examples, study.yaml, or study folder."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is predicted to take over ten minutes.")]
 

@@ -14,7 +14,6 @@ from weigh.cli.options import (
     Lang,
     Models,
     Offline,
-    Output,
     Quiet,
     Settings,
     TrustCode,
@@ -150,7 +149,8 @@ def export(
 
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
-    models: Models = [], output: Output = None, settings: Settings = [],
+    models: Models = [], settings: Settings = [],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the .npz files, one for each model; default: features.", callback=at_home)] = None,
     device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
