@@ -22,7 +22,9 @@ these three and exits with `exit_code`; a traceback is for our own mistakes only
 
 from __future__ import annotations
 
+import difflib
 import re
+from pathlib import Path
 
 from weigh.language import Text, text
 
@@ -42,6 +44,7 @@ __all__ = [
     "WeighError",
     "WeightsReplaced",
     "WeightsUnreachable",
+    "did_you_mean",
     "no_file",
     "reason_of",
 ]
@@ -141,9 +144,20 @@ class PluginError(WeighError):
     """An installed plugin cannot be imported, or takes a name that is taken."""
 
 
-def no_file(path: object, kind: type[WeighError] = DataError, do: Text | None = None) -> WeighError:
-    """That there is no file of this name, as an error of `kind`."""
-    return kind(text("There is no file {p}.", "没有文件 {p}。", p=path), do=do)
+def no_file(path: str | Path, kind: type[WeighError] = DataError, do: Text | None = None) -> WeighError:
+    """That there is no file of this name, as an error of `kind`; without `do` it names the file that may be meant."""
+    return kind(text("There is no file {p}.", "没有文件 {p}。", p=path), do=do or did_you_mean(path))
+
+
+def did_you_mean(path: str | Path) -> Text | None:
+    """The name beside a path that is most like its own, as a question; None where none is."""
+    folder, name = Path(path).parent, Path(path).name
+    try:
+        names = [one.name for one in folder.iterdir()]
+    except (OSError, ValueError):  # there is no such folder, or no permission to list it
+        return None
+    near = difflib.get_close_matches(name, names, n=1)
+    return text("Did you mean {n}?", "您是想用 {n} 吗？", n=folder / near[0]) if near else None
 
 
 def reason_of(error: BaseException, longest: int = 200) -> str:

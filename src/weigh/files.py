@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from weigh.errors import DataError, FileRefused, reason_of
+from weigh.errors import DataError, FileRefused, no_file, reason_of
 from weigh.language import Text, text
 from weigh.settings import parse_bytes
 
@@ -86,6 +86,8 @@ def read_file(path: Path | str, *, head: int | None = None) -> bytes:
             if size > read_limit():
                 raise _too_large(path, size, read_limit(), packed=False)
             return _read_up_to(file, path)
+    except FileNotFoundError:
+        raise no_file(path) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
     except MemoryError:
@@ -189,6 +191,8 @@ def read_array(path: Path | str, names: Sequence[str] = ()) -> np.ndarray:
                 check_unpacked(path, packed=size, unpacked=member.file_size)
                 with packed.open(member) as inside:
                     return _read_npy(inside, member.file_size, path)
+    except FileNotFoundError:
+        raise no_file(path) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or _ZIP, _SAVE) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error):

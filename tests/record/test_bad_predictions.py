@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import polars as pl
 import pytest
 
 import weigh
@@ -239,3 +241,51 @@ def test_hostile_names_do_nothing(tmp_path):
         assert "\u202e" not in page
         outside_code = re.sub(r"`[^`]*`", "", reading.report("md", language))  # file names stand in code spans
         assert "<script>alert" not in outside_code
+
+
+# ---- names of files and of columns
+
+
+def test_a_file_that_is_meant_is_named(tmp_path):
+    table = write(tmp_path / "predictions.csv", rows_of(n=20))
+    with pytest.raises(DataError, match="does not exist") as caught:
+        weigh.read_predictions(tmp_path / "prediction.csv")
+    assert str(table) in caught.value.render("en")
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    np.save(tmp_path / "labels.npy", np.arange(4) % 2)
+    np.save(folder / "one.npy", np.arange(4) % 2)
+    for name in ("lables.npy", "lables.json"):
+        with pytest.raises(DataError, match="There is no file") as caught:
+            weigh.read_predictions(folder, labels=[tmp_path / name])
+        assert caught.value.do == (
+            f"Did you mean {tmp_path / 'labels.npy'}?",
+            f"您是想用 {tmp_path / 'labels.npy'} 吗？",
+        )
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    rows = rows_of(n=20)
+    frame = pl.DataFrame(rows).with_columns(pl.col("label").alias("label "))
+    frame.write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="several columns called 'label'"):
+        weigh.read_predictions(tmp_path / "t.parquet")
+
+
+def test_files_may_keep_probabilities_in_different_types(tmp_path):
+    """One program writes 32 bits, another 64, a third one text."""
+    rows = rows_of(n=40, models={"good": 2.5, "poor": 1.0, "third": 1.5})
+    frame = pl.DataFrame(rows)
+    single = frame.filter(pl.col("model") == "good").with_columns(pl.col("p:bee", "p:ant").cast(pl.Float32))
+    single.write_parquet(tmp_path / "single.parquet")
+    frame.filter(pl.col("model") == "poor").write_parquet(tmp_path / "double.parquet")
+    frame.filter(pl.col("model") == "third").write_csv(tmp_path / "text.csv")
+    whole, parts = (
+        tmp_path / "whole.csv",
+        [tmp_path / name for name in ("single.parquet", "double.parquet", "text.csv")],
+    )
+    frame.write_csv(whole)
+    expected, read = (weigh.read_predictions(*paths).results for paths in ([whole], parts))
+    assert [one.id for one in read.candidates] == [one.id for one in expected.candidates]
+    for mine, theirs in zip(read.records, expected.records, strict=True):
+        assert np.allclose(read.predictions(mine.key)[1], expected.predictions(theirs.key)[1], atol=1e-4)

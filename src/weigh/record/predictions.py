@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.errors import DataError, SpecError
+from weigh.errors import DataError, SpecError, did_you_mean
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
 from weigh.plan.prepare import positive_last
@@ -65,7 +65,7 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
     """
     for path in paths:
         if not path.exists():
-            raise DataError(text("{p} does not exist.", "{p} 不存在。", p=path))
+            raise DataError(text("{p} does not exist.", "{p} 不存在。", p=path), do=did_you_mean(path))
     folders = [path for path in paths if path.is_dir()]
     if folders and len(folders) < len(paths):
         raise DataError(

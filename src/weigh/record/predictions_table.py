@@ -53,7 +53,7 @@ def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]
     import polars as pl
 
     repeats: list[Problem] = []
-    frame = pl.concat(_with_models(paths, [_read(path, repeats) for path in paths]), how="diagonal")
+    frame = pl.concat(_with_models(paths, [_read(path, repeats) for path in paths]), how="diagonal_relaxed")
     if not len(frame):
         raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
     frame = frame.with_row_index("row", 1).with_columns(pl.when(pl.col("set") != "").then(pl.col("set")).alias("set"))
@@ -102,7 +102,14 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     frame, repeated = read_frame(path, wanted=NEEDED)
     if repeated:
         problems += line_problems([TableFile(path, [], {}, True, "", repeated=repeated)], len(frame))
-    frame = frame.rename({name: compose(name.strip()) for name in frame.columns})
+    names = [compose(name.strip()) for name in frame.columns]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(
+            text("{p} has several columns called '{c}'.", "{p} 中有多列名为“{c}”。", p=path, c=twice[0]),
+            text("Which one counts cannot be told.", "无法判断以哪一列为准。"),
+            text("Delete or rename all but one of them.", "请删除或重命名其余各列。"),
+        )
+    frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
     missing = [name for name in NEEDED if name not in frame.columns]
     if "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
         missing.append("prediction")

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from weigh.data.names import compose
 from weigh.data.rows.listing import PICTURE_SUFFIXES
 from weigh.data.rows.trees import is_folder
-from weigh.errors import DataError
+from weigh.errors import DataError, did_you_mean
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -337,17 +337,5 @@ def found_otherwise(pairs: Sequence[tuple[str, str]], rows: int) -> list[Problem
 
 def no_such_path(path: Path) -> DataError:
     """For a path that does not exist, with the nearest name beside it."""
-    import difflib
-
-    parent = path.parent if path.parent.is_dir() else None
-    try:
-        names = [p.name for p in parent.iterdir()] if parent else []
-    except OSError:  # no permission to list it
-        names = []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    do = (
-        text("Did you mean {n}?", "您是想用 {n} 吗？", n=parent / near[0])
-        if parent and near
-        else text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的名称写作 hub:名称。")
-    )
-    return DataError(text("There is no {p}.", "{p} 不存在。", p=path), do=do)
+    hint = text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的名称写作 hub:名称。")
+    return DataError(text("There is no {p}.", "{p} 不存在。", p=path), do=did_you_mean(path) or hint)
