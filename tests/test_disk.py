@@ -142,6 +142,18 @@ def test_a_lock_that_is_taken_is_said(tmp_path, monkeypatch, number):
         pass
 
 
+def test_a_file_in_the_place_of_a_folder_and_a_folder_in_that_of_a_file_are_told(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder" / "full").mkdir(parents=True)
+    for path in ("file/report.html", "file/below/report.html"):
+        with pytest.raises(StorageError, match="a file stands where a folder is needed") as caught:
+            disk.write_file(tmp_path / path, "")
+        assert "需要文件夹" in caught.value.render("zh")
+    with pytest.raises(StorageError, match="folder cannot be read or written"):
+        disk.write_file(tmp_path / "folder", "")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_seal_is_of_the_content_and_of_the_name():
     sealed = disk.seal(b"content", "a")
     assert disk.unseal(sealed, "a") == b"content"

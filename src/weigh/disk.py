@@ -37,6 +37,7 @@ SEAL = b"\nsealed\n"  # before the checksum at the end of a sealed file
 NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
+IN_THE_WAY = frozenset({errno.EEXIST, errno.ENOTDIR})
 FAULTS = FULL | DENIED | NO_LOCKS | {errno.EIO, errno.EROFS, errno.ESTALE, errno.ENXIO}
 # What SQLite reports instead of an errno: its primary code, and the extended codes that speak of locks.
 OF_SQLITE = {13: errno.ENOSPC, 10: errno.EIO, 8: errno.EROFS, 14: errno.EACCES, 3: errno.EACCES, 15: errno.ENOLCK}
@@ -226,6 +227,27 @@ def _words(code: int | None) -> tuple[Text, Text | None, Text]:
                 "Check the disk or the network drive, then run the same command again: it goes on from here.",
                 "请检查磁盘或网络驱动器，再运行同一命令即可继续。",
             ),
+        )
+    if code in IN_THE_WAY:
+        return (
+            Text(
+                "{p} cannot be read or written: a file stands where a folder is needed ({e}).",
+                "无法读写 {p}：需要文件夹的位置上是一个文件（{e}）。",
+            ),
+            None,
+            Text(
+                "Move that file away, or name another folder (--output), then run the same command again.",
+                "请移走该文件，或另选文件夹（--output），再运行同一命令。",
+            ),
+        )
+    if code == errno.EISDIR:
+        return (
+            Text(
+                "{p} cannot be read or written: it is a folder, and a file is needed ({e}).",
+                "无法读写 {p}：它是文件夹，而这里需要文件（{e}）。",
+            ),
+            None,
+            Text("Name a file in it, then run the same command again.", "请指定其中的一个文件，再运行同一命令。"),
         )
     return (
         Text("{p} cannot be read or written ({e}).", "无法读写 {p}（{e}）。"),
