@@ -252,6 +252,23 @@ def test_a_setting_of_several_types_is_one_mistake_under_its_own_name():
     assert "文本或列表" in caught.value.render("zh")
 
 
+def test_a_recipe_that_the_study_has_not_is_answered_with_those_that_it_has():
+    with pytest.raises(SpecError, match="no recipe 'finetun'") as caught:
+        apply_settings(
+            {**BASE, "recipes": ["probe", {"name": "finetune", "label": "slow"}, 5]}, ["recipes.finetun.epochs=3"]
+        )
+    assert caught.value.do is not None
+    assert caught.value.do.en == "It has: probe, slow."
+
+
+def test_a_mistyped_study_is_answered_with_the_file_beside_it(tmp_path):
+    (tmp_path / "study.yaml").write_text("data: a\n")
+    with pytest.raises(SpecError, match="cannot be read") as caught:
+        read_yaml(tmp_path / "stduy.yaml")
+    assert caught.value.do is not None
+    assert str(tmp_path / "study.yaml") in caught.value.do.en
+
+
 def test_an_ensemble_is_no_recipe_and_its_setting_is_named():
     with pytest.raises(SpecError, match=r"--set output\.ensemble=always"):
         load_spec({"data": "a", "recipes": ["probe", "ensemble"]})

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from weigh.errors import SpecError, WeighError, reason_of
+from weigh.errors import SpecError, WeighError, did_you_mean, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, join_texts, text
 from weigh.settings import user_path
@@ -65,7 +65,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = load_yaml(text_read)
     except OSError as error:
         raise SpecError(
-            text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)
+            text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error),
+            do=did_you_mean(path),
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: what PyYAML's constructors of numbers and of bytes raise
@@ -165,6 +166,7 @@ def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> N
         for r in (recipes if isinstance(recipes, list) else [recipes])
     ]
     chosen = [r for r in recipes if isinstance(r, dict) and name in (r.get("name"), r.get("label"))]
+    names = [str(r.get("label") or r.get("name")) for r in recipes if isinstance(r, dict)]
     if not chosen:
         raise SpecError(
             text(
@@ -172,7 +174,8 @@ def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> N
                 "--set recipes.{n}.{f}：研究中没有方案“{n}”。",
                 n=name,
                 f=field,
-            )
+            ),
+            do=text("It has: {r}.", "其中有：{r}。", r=", ".join(names)),
         )
     for recipe in chosen:
         recipe[field] = value

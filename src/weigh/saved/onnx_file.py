@@ -194,7 +194,9 @@ def write_graph(graph: Graph, path: Path) -> float:
                         "The exported model differs from torch by {d}.",
                         "导出的模型与 torch 相差 {d}。",
                         d=f"{difference:.2g}",
-                    )
+                    ),
+                    text("Its answers would not be those that were measured.", "它的回答将与评估过的不同。"),
+                    text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
                 )
             for file in sorted(
                 Path(beside).iterdir(), key=lambda file: file == written

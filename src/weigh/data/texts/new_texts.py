@@ -99,7 +99,10 @@ def read_new_texts(
 def _standard_input() -> str:
     decoded = decode(read_stdin())
     if decoded is None:
-        raise DataError(text("Standard input holds no text.", "标准输入不是文本。"))
+        raise DataError(
+            text("Standard input holds no text.", "标准输入不是文本。"),
+            do=text("Give one text a line, in UTF-8.", "请每行给出一条文本，使用 UTF-8 编码。"),
+        )
     return decoded.content
 
 
