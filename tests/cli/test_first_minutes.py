@@ -190,3 +190,10 @@ def test_without_standard_input_nobody_is_asked(monkeypatch):
     with Screen("en", quiet=True, confirmed=False) as screen, pytest.raises(SpecError, match="--yes"):
         screen.planned(forecast)
     assert read_stdin() == b""
+
+
+def test_a_study_does_not_begin_in_the_folder_of_its_data(place):
+    study = Study(StudySpec.model_validate({"data": "data/photos", "models": ["timm:resnet18"]}), "data/../data/photos")
+    with pytest.raises(SpecError, match="is the folder of the data itself"):
+        study.run()
+    assert sorted(path.name for path in (place / "data" / "photos").iterdir()) == ["cat", "dog"]

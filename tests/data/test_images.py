@@ -10,6 +10,7 @@ import pytest
 
 from tests.data.picture_files import folder, paint, read
 from weigh.data.pictures.index import read_images
+from weigh.data.pictures.unlabelled import new_pictures
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows import hub
 from weigh.errors import DataError, MissingExtra
@@ -71,6 +72,23 @@ def test_everything_not_used_is_named(tmp_path):
         "loose-files": ("6.png",),
         "unknown-class": ("test/c/4.png",),
     }
+
+
+def test_a_study_among_the_data_is_no_class(tmp_path):
+    """`weigh run .` in the folder of the data: the same command resumed another data set, with a class of the report's small pictures."""
+    folder(tmp_path, ["cat/1.png", "dog/2.png"])
+    for study in ("studies/here", "results"):
+        (tmp_path / study / "thumbnails").mkdir(parents=True)
+        (tmp_path / study / "ledger.sqlite").touch()
+        (tmp_path / study / "log.txt").write_text("x")
+        shutil.copy(tmp_path / "cat/1.png", tmp_path / study / "thumbnails" / "0123456789abcdef")
+    examples, problems = read(tmp_path)
+    assert examples.path.tolist() == ["cat/1.png", "dog/2.png"]
+    assert not problems
+    assert len(new_pictures(tmp_path).path) == 2
+    folder(tmp_path, ["studies/3.png"])
+    (tmp_path / "studies" / "here" / "ledger.sqlite").unlink()
+    assert read(tmp_path)[0].classes == ("cat", "dog", "studies")
 
 
 def test_test_folder_elsewhere_or_inside(tmp_path):

@@ -18,6 +18,7 @@ __all__ = ["Tree", "files_in", "is_folder", "same_folder", "scan", "subfolders",
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
+STUDY, STUDIES = "ledger.sqlite", "studies"  # a file that every study has; the folder of studies
 
 
 @dataclass
@@ -90,13 +91,15 @@ def files_in(folder: Path, by_name: Callable[[str], bool]) -> list[Path]:
 
 
 def scan(folder: Path) -> list[os.DirEntry]:
-    """Entries of a folder without those that systems and cameras leave behind."""
+    """Entries of a folder without those that systems and cameras leave behind, and without studies: what weigh wrote among the data is none of them."""
     try:
         with os.scandir(folder) as entries:
             return [
                 e
                 for e in entries
-                if not e.name.startswith(".") and e.name.casefold() not in SILENT_FILES | SILENT_FOLDERS
+                if not e.name.startswith(".")
+                and e.name.casefold() not in SILENT_FILES | SILENT_FOLDERS
+                and not _holds_studies(e)
             ]
     except OSError as error:
         raise DataError(
@@ -105,6 +108,24 @@ def scan(folder: Path) -> list[os.DirEntry]:
             ),
             do=text("Check the path and its permissions.", "请检查路径和权限。"),
         ) from None
+
+
+def _holds_studies(entry: os.DirEntry) -> bool:
+    """Whether an entry is a study, or the folder in which studies lie if nobody says where: `weigh run .` begins one in the folder of the data.
+
+    Its small pictures, its log and its tables would be examples of a class of their own when the same command resumes it.
+    """
+    if not is_folder(entry):
+        return False
+    if os.path.isfile(os.path.join(entry.path, STUDY)):
+        return True
+    if entry.name != STUDIES:
+        return False
+    try:
+        with os.scandir(entry.path) as inside:
+            return any(os.path.isfile(os.path.join(one.path, STUDY)) for one in inside)
+    except OSError:  # no permission: whoever reads it says so
+        return False
 
 
 def is_folder(entry: os.DirEntry) -> bool:
