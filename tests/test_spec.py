@@ -216,59 +216,6 @@ def test_what_looks_like_a_time_is_quoted_as_it_was_written():
     assert apply_settings({}, ["a.b=[1:20, 3, 1.5]"]) == {"a": {"b": ["1:20", 3, 1.5]}}
 
 
-@pytest.mark.parametrize(
-    ("setting", "read"),
-    [
-        ("data.positive=yes", "yes"), ("data.positive=No", "No"), ("data.positive=off", "off"), ("data.positive=true", "True"),
-        ("data.positive=2024-05-01", "2024-05-01"), ("data.positive=2024-13-45", "2024-13-45"), ("data.positive=007", "007"), ("data.positive=-1", "-1"),
-    ],
-)  # fmt: skip
-def test_names_of_classes_that_yaml_takes_for_something_else_are_read_as_written(setting, read):
-    spec = load_spec(apply_settings({"data": "a", "models": ["timm:resnet18"]}, [setting]))
-    assert spec.data.positive == read
-    assert load_spec(yaml.safe_load(dump_spec(spec))) == spec
-
-
-def test_what_is_on_or_off_takes_yes_and_no(tmp_path):
-    path = tmp_path / "study.yaml"
-    path.write_text(
-        "data: 2024-05-01\ndesign: {curve: yes, cleaned: no, stratify: Off, folds: 05}\nrun: {offline: on}\n"
-    )
-    spec = load_spec(read_yaml(path))
-    assert (spec.data.train, spec.design.curve, spec.design.cleaned, spec.design.stratify) == (
-        "2024-05-01",
-        True,
-        False,
-        False,
-    )
-    assert (spec.design.folds, spec.run.offline) == (5, True)
-
-
-def test_a_setting_of_several_types_is_one_mistake_under_its_own_name():
-    with pytest.raises(SpecError) as caught:
-        load_spec({"data": {"train": "a", "classes": True}})
-    assert "data.classes: True must be text or a list or a section with settings." in caught.value.render("en")
-    assert "problems" not in caught.value.render("en")
-    assert "文本或列表" in caught.value.render("zh")
-
-
-def test_a_recipe_that_the_study_has_not_is_answered_with_those_that_it_has():
-    with pytest.raises(SpecError, match="no recipe 'finetun'") as caught:
-        apply_settings(
-            {**BASE, "recipes": ["probe", {"name": "finetune", "label": "slow"}, 5]}, ["recipes.finetun.epochs=3"]
-        )
-    assert caught.value.do is not None
-    assert caught.value.do.en == "It has: probe, slow."
-
-
-def test_a_mistyped_study_is_answered_with_the_file_beside_it(tmp_path):
-    (tmp_path / "study.yaml").write_text("data: a\n")
-    with pytest.raises(SpecError, match="cannot be read") as caught:
-        read_yaml(tmp_path / "stduy.yaml")
-    assert caught.value.do is not None
-    assert str(tmp_path / "study.yaml") in caught.value.do.en
-
-
 def test_an_ensemble_is_no_recipe_and_its_setting_is_named():
     with pytest.raises(SpecError, match=r"--set output\.ensemble=always"):
         load_spec({"data": "a", "recipes": ["probe", "ensemble"]})

@@ -18,9 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.data.rows.trees import same_folder
 from weigh.disk import is_read_only, storage_errors, write_file
-from weigh.errors import RecordError, SpecError, StorageError
+from weigh.errors import RecordError, StorageError
 from weigh.language import detect_language, text
 from weigh.models.address import is_trusted
 from weigh.notices import logging_to, notice
@@ -181,7 +180,9 @@ class Study:
         Args:
             progress: Without a listener, who is told what happens: show what happens, with bars and the time that is left. Default: in a terminal and in a notebook.
         """
-        self._refuse_folder_of_data()
+        from weigh.record.study_folders import refuse_folder_of_data
+
+        refuse_folder_of_data(self.folder, self.spec)
         from weigh.execute.driver import run_study
         from weigh.execute.listener import Silent
 
@@ -202,21 +203,6 @@ class Study:
                 log.info("interrupted")
                 raise
         return self
-
-    def _refuse_folder_of_data(self) -> None:
-        """The folders of a study would be classes of its data.
-
-        Raises:
-            SpecError: The study is to begin in the very folder of its data.
-        """
-        data = user_path(self.spec.data.train)
-        if (self.folder / "ledger.sqlite").exists() or not same_folder(data, self.folder):
-            return
-        raise SpecError(
-            text("{f} is the folder of the data itself.", "{f} 就是数据所在的文件夹。", f=self.folder),
-            text("What a study writes would be read as data.", "研究写入的文件会被当作数据读取。"),
-            text("Name another folder: --output studies/NAME", "请另选文件夹：--output studies/名称"),
-        )
 
     def _submit(self, listener: Listener) -> list[Submission]:
         from weigh.data.benchmarks import submit

@@ -1,6 +1,6 @@
-"""Which folders hold studies: what a user may have meant who named one that holds none.
+"""Which folders hold studies: what a user may have meant who named one that holds none, and where none begins.
 
-Before it: the folder that a user typed. After it: `ledger.py`, which opens the study in it.
+Before it: the folder that a user typed. After it: `ledger.py`, which opens the study in it; `study.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import os
 import shlex
 from pathlib import Path
 
-from weigh.errors import RecordError
+from weigh.data.rows.trees import same_folder
+from weigh.errors import RecordError, SpecError
 from weigh.language import text
+from weigh.settings import user_path
+from weigh.spec import StudySpec
 
-__all__ = ["LEDGER", "no_study"]
+__all__ = ["LEDGER", "no_study", "refuse_folder_of_data"]
 
 LEDGER = "ledger.sqlite"
 USUAL = Path("studies")  # where studies lie if nobody says where
@@ -42,6 +45,21 @@ def no_study(folder: Path) -> RecordError:
             "研究文件夹中应有由 `weigh run` 写入的 ledger.sqlite。",
         ),
         do,
+    )
+
+
+def refuse_folder_of_data(folder: Path, spec: StudySpec) -> None:
+    """Nothing, or the error of a study that would begin in the very folder of its data: what it writes there would be classes of them.
+
+    Raises:
+        SpecError: It would.
+    """
+    if (folder / LEDGER).exists() or not same_folder(user_path(spec.data.train), folder):
+        return
+    raise SpecError(
+        text("{f} is the folder of the data itself.", "{f} 就是数据所在的文件夹。", f=folder),
+        text("What a study writes would be read as data.", "研究写入的文件会被当作数据读取。"),
+        text("Name another folder: --output studies/NAME", "请另选文件夹：--output studies/名称"),
     )
 
 
