@@ -62,3 +62,18 @@ def test_a_mistyped_study_is_answered_with_the_file_beside_it(tmp_path):
         read_yaml(tmp_path / "stduy.yaml")
     assert caught.value.do is not None
     assert str(tmp_path / "study.yaml") in caught.value.do.en
+
+
+@pytest.mark.parametrize(
+    "setting", ["design.test=.nan", "metrics.rope=.inf", "design.level=nan", "recipes.finetune.learning_rate=nan"]
+)
+def test_what_is_no_number_is_refused_although_no_comparison_with_a_limit_fails(setting):
+    with pytest.raises(SpecError, match="is not a finite number") as caught:
+        load_spec(apply_settings({**BASE, "recipes": ["finetune"]}, [setting]))
+    assert setting.partition("=")[0] in caught.value.render("zh")
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(?P<a>x)(?P<a>y)"])
+def test_a_pattern_that_python_cannot_read_is_refused(pattern):
+    with pytest.raises(SpecError, match="is no regular expression"):
+        load_spec({"data": {"train": "a", "group_pattern": pattern}})

@@ -23,9 +23,11 @@ BoxFormat = Literal["xyxy", "xywh", "cxcywh", "relative-xyxy", "relative-xywh", 
 
 
 class Section(BaseModel):
-    """A part of study.yaml: what it does not know is refused."""
+    """A part of study.yaml: what it does not know is refused, and so are numbers that are none (nan passes every comparison with a limit)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
 
 
 class ColumnsSpec(Section):
@@ -143,7 +145,7 @@ class DataSpec(Section):
         if value is not None:
             try:
                 re.compile(value)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"'{value}' is no regular expression: {error}") from None
         return value
 

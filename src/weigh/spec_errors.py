@@ -109,6 +109,8 @@ def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
             t="whole " if mistake.startswith("int") else "",
             z="整" if mistake.startswith("int") else "",
         )
+    if mistake == "finite_number":
+        return text("{w}: {v} is not a finite number.", "{w}：{v} 不是有限的数。", w=where, v=value)
     if (wanted := _wanted(mistake)) is not None:
         return _must_be(where, item, wanted)
     message = str(item.get("msg", "")).removeprefix("Value error, ")
