@@ -138,3 +138,9 @@ def test_each_licence_has_one_spelling():
 )  # fmt: skip
 def test_licences_as_spdx_writes_them(written, shown):
     assert spdx(written) == shown
+
+
+def test_where_options_leave_no_model_they_are_named(capsys):
+    options = ["--licence", "nonsense", "--max-size", "0.001", "--offline"]
+    assert main(["models", "timm:resnet18", *options]) == 2
+    assert "Leave out one of these: --max-size, --licence." in capsys.readouterr().err

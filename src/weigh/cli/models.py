@@ -45,7 +45,6 @@ def models(
     from weigh.execute.latency import parse_milliseconds
     from weigh.media import medium_named
     from weigh.models.listing import SORTS, Wanted, list_models, sort_models
-    from weigh.models.published import near_addresses
     from weigh.tasks import TASKS
 
     spoken = detect_language(lang)
@@ -60,8 +59,11 @@ def models(
     if most is not None:  # what is known to fit first
         rows = sorted(rows, key=lambda row: row.milliseconds is None)
     if not listed:
-        near = near_addresses(pattern) if "*" not in pattern else []
-        do = text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
+        narrowing = {
+            "--task": task, "--reachable": reachable, "--max-size": max_size is not None, "--max-operations": max_operations is not None,
+            "--language": language, "--licence": licence,
+        }  # fmt: skip
+        do = _where_none_is_listed(pattern, [option for option, value in narrowing.items() if value])
         print(
             (text("No model matches '{p}'.", "没有与“{p}”匹配的模型。", p=pattern) + do).render(spoken), file=sys.stderr
         )
@@ -83,6 +85,16 @@ def models(
             m=len(rows) - len(shown),
         )
         print(more.render(spoken))
+
+
+def _where_none_is_listed(pattern: str, options: list[str]) -> Text:
+    """What to do where nothing fits: leave out one of the options that narrow the list down, or take a name that is near."""
+    from weigh.models.published import near_addresses
+
+    if options:
+        return text("Leave out one of these: {o}.", "请去掉其中一项：{o}。", o=", ".join(options))
+    near = near_addresses(pattern) if "*" not in pattern else []
+    return text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
 
 
 def _timed(rows: list[Listed], language: str, *, measure: bool) -> list[Listed]:
