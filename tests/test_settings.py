@@ -8,7 +8,7 @@ import pytest
 
 from weigh.errors import SpecError
 from weigh.files import read_limit
-from weigh.settings import cache_folder, cache_limit, user_path
+from weigh.settings import cache_folder, cache_limit, offline_by_environment, user_path, way_online
 
 HOMELESS = "~nobody-has-this-name/photos"
 
@@ -45,3 +45,14 @@ def test_a_size_that_is_none_is_told_with_its_variable(monkeypatch, variable, re
         read()
     monkeypatch.setenv(variable, "1.5GB")
     assert read() == 1_500_000_000
+
+
+def test_the_way_online_names_what_forbids_the_network(monkeypatch):
+    for name in ("WEIGH_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    assert not offline_by_environment()
+    assert "Run once without --offline" in way_online().en
+    monkeypatch.setenv("WEIGH_OFFLINE", "1")
+    assert offline_by_environment()
+    assert way_online().en == "Unset WEIGH_OFFLINE and run once with a network"
+    assert "WEIGH_OFFLINE" in way_online().zh

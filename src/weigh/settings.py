@@ -12,11 +12,20 @@ import re
 from pathlib import Path
 
 from weigh.errors import SpecError
-from weigh.language import text
+from weigh.language import Text, text
 
-__all__ = ["DEFAULT_LIMIT", "cache_folder", "cache_limit", "offline_by_environment", "parse_bytes", "user_path"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "cache_folder",
+    "cache_limit",
+    "offline_by_environment",
+    "parse_bytes",
+    "user_path",
+    "way_online",
+]
 
 DEFAULT_LIMIT = "20GB"
+OFFLINE = ("WEIGH_OFFLINE", "HF_HUB_OFFLINE")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -73,6 +82,19 @@ def parse_bytes(written: str, variable: str) -> int:
 
 def offline_by_environment() -> bool:
     """Whether the environment forbids the network."""
-    return any(
-        os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in ("WEIGH_OFFLINE", "HF_HUB_OFFLINE")
+    return bool(_forbidding())
+
+
+def way_online() -> Text:
+    """How to allow the network again, as the beginning of a sentence: by the variables that forbid it, else by the option."""
+    if names := _forbidding():
+        return text("Unset {n} and run once with a network", "请取消 {n} 并联网运行一次", n=", ".join(names))
+    return text(
+        "Run once without --offline (run.offline of a study.yaml)",
+        "请去掉 --offline（study.yaml 中的 run.offline）联网运行一次",
     )
+
+
+def _forbidding() -> list[str]:
+    """Variables of the environment that forbid the network."""
+    return [name for name in OFFLINE if os.environ.get(name, "").lower() in ("1", "true", "yes", "on")]

@@ -59,7 +59,7 @@ def ask_there(running: Hub, home, monkeypatch) -> None:
         "DOWNLOAD_CHUNK_SIZE": 1024,
     }.items():
         monkeypatch.setattr(constants, name, value)
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "WEIGH_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HF_ENDPOINT": running.url, "HF_HOME": str(home)}.items():  # for processes of their own
         monkeypatch.setenv(name, value)

@@ -28,6 +28,7 @@ from weigh.models.hub_refusals import (
     wrong_content,
 )  # fmt: skip
 from weigh.notices import notice
+from weigh.settings import way_online
 
 __all__ = ["Fetched", "cached_from_hub", "commit_of", "fetch_from_hub", "named", "reachable", "unreachable"]
 
@@ -219,8 +220,9 @@ def unreachable(
         do = refusal.do
     elif offline:
         do = text(
-            "Run once without --offline, or give a checkpoint: file:PATH@{a}",
-            "请先联网运行一次，或给出检查点文件：file:路径@{a}",
+            "{o}, or give a checkpoint: file:PATH@{a}",
+            "{o}，或给出检查点文件：file:路径@{a}",
+            o=way_online(),
             a=address,
         )
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.errors import DataError, MissingExtra, reason_of
 from weigh.language import Text, text
-from weigh.settings import offline_by_environment, user_path
+from weigh.settings import offline_by_environment, user_path, way_online
 
 __all__ = ["hub_name", "label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
 
@@ -102,7 +102,7 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
                 n=typed or name,
             ),
             NOT_HERE,
-            text("Check the path, or run without --offline.", "请检查路径，或去掉 --offline。"),
+            text("Check the path.", "请检查路径。") + text("{o}.", "{o}。", o=way_online()),
         )
     datasets = library(_from_hub(typed or name))
     try:
