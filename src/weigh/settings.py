@@ -90,8 +90,8 @@ def way_online() -> Text:
     if names := _forbidding():
         return text("Unset {n} and run once with a network", "请取消 {n} 并联网运行一次", n=", ".join(names))
     return text(
-        "Run once without --offline (run.offline of a study.yaml)",
-        "请去掉 --offline（study.yaml 中的 run.offline）联网运行一次",
+        "Run once without --offline (where a study.yaml says run.offline, with --set run.offline=false)",
+        "请去掉 --offline（若 study.yaml 中设有 run.offline，则加上 --set run.offline=false）联网运行一次",
     )
 
 
