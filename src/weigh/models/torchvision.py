@@ -127,7 +127,11 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         near = difflib.get_close_matches(address.name, known, n=3)
         raise ModelError(
             text("torchvision has no model called '{n}'.", "torchvision 中没有名为“{n}”的模型。", n=address.name),
-            do=text("Near: {x}.", "相近的有：{x}。", x=", ".join(near) or "–"),
+            do=text(
+                "Near: {x}. `weigh models 'torchvision:*'` lists all.",
+                "相近的有：{x}。`weigh models 'torchvision:*'` 会列出全部。",
+                x=", ".join(near) or "–",
+            ),
         )
     weights = _weights(address)
     # torchvision sets the second where it loads the weights itself: they were made for values from -1 to 1
