@@ -260,7 +260,7 @@ def test_options_of_run_reach_the_study(photos, two, tmp_path, monkeypatch):
 def test_who_declines_is_not_shown_an_old_table(ranked, monkeypatch, capsys):
     monkeypatch.setattr("weigh.screen.ASK_ABOVE", -1.0)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda question: "n")
+    monkeypatch.setattr("builtins.input", lambda: "n")
     capsys.readouterr()
     assert main([*ranked[1], "--set", "design.repeats=6"]) == 0
     told = capsys.readouterr()
