@@ -77,3 +77,12 @@ def test_what_is_no_number_is_refused_although_no_comparison_with_a_limit_fails(
 def test_a_pattern_that_python_cannot_read_is_refused(pattern):
     with pytest.raises(SpecError, match="is no regular expression"):
         load_spec({"data": {"train": "a", "group_pattern": pattern}})
+
+
+def test_a_blank_behind_the_colon_of_an_address_is_told(tmp_path):
+    (tmp_path / "study.yaml").write_text("data: a\nmodels:\n  - timm: resnet18\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(read_yaml(tmp_path / "study.yaml"))
+    assert "models.0: {…} must be text. A blank behind a colon makes two words of one: write 'timm:resnet18'." in str(
+        caught.value
+    )

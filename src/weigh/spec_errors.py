@@ -127,8 +127,18 @@ def _wanted(mistake: str) -> Text | None:
 
 
 def _must_be(setting: str, item: Mapping[str, Any], wanted: Text) -> Text:
-    value = _short(item.get("input"))
-    return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=setting, v=value, t=wanted)
+    value = item.get("input")
+    sentence = text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=setting, v=_short(value), t=wanted)
+    if wanted != WANTED["string"] or not isinstance(value, dict) or len(value) != 1:
+        return sentence
+    ((key, inner),) = value.items()
+    if isinstance(inner, (dict, list)):
+        return sentence
+    return sentence + text(
+        "A blank behind a colon makes two words of one: write {o}.",
+        "冒号后的空格把它分成了两部分：请写成 {o}。",
+        o=_short(f"{key}:{inner}"),
+    )
 
 
 def _short(value: Any) -> str:
