@@ -154,6 +154,17 @@ def test_a_file_in_the_place_of_a_folder_and_a_folder_in_that_of_a_file_are_told
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path, monkeypatch):
+    disk.make_folder(tmp_path / "new" / "inside")
+    assert (tmp_path / "new" / "inside").is_dir()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+        disk.make_folder(tmp_path / "file")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StorageError, match="no permission"):
+        disk.make_folder(tmp_path / "new")
+
+
 def test_a_seal_is_of_the_content_and_of_the_name():
     sealed = disk.seal(b"content", "a")
     assert disk.unseal(sealed, "a") == b"content"

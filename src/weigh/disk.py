@@ -23,6 +23,7 @@ __all__ = [
     "flush_folder",
     "is_read_only",
     "is_storage_fault",
+    "make_folder",
     "replacing",
     "seal",
     "storage_error",
@@ -80,6 +81,18 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
             raise
         if flush:
             flush_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder for what is computed next: one that cannot be made is told now, and not when everything is computed.
+
+    Raises:
+        StorageError: It cannot be made, or nothing can be written into it.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def flush_folder(folder: Path) -> None:

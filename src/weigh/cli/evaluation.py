@@ -23,7 +23,7 @@ from weigh.cli.options import (
     open_study,
 )
 from weigh.cli.output import print_data
-from weigh.disk import write_file
+from weigh.disk import make_folder, write_file
 from weigh.language import Text, detect_language, text
 from weigh.report.visible import visible_json
 from weigh.tasks import IMAGE_CLASSIFICATION
@@ -60,6 +60,8 @@ def evaluate(
         source, task=IMAGE_CLASSIFICATION, models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
     )  # fmt: skip
     language = detect_language(lang)
+    if output is not None:
+        make_folder(output)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         evaluation = evaluate_models(study.spec, screen, labels, trust_code=trust_code)
         if output is not None:

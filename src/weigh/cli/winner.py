@@ -57,13 +57,15 @@ def predict(
     """
     from weigh.cli.output import open_screen
     from weigh.cli.rows import check_suffix, write_rows
-    from weigh.disk import write_file
+    from weigh.disk import make_folder, write_file
     from weigh.study import Study
 
     if not format:
         format = "csv" if output is None else check_suffix(output, (".csv", ".jsonl")).removeprefix(".")
     check_format(format, ("csv", "jsonl"))
     language = detect_language(lang)
+    if output is not None:
+        make_folder(output.parent)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         opened = Study.open(study, trust_code=trust_code)
         medium = medium_named(TASKS.get(opened.spec.task or "").medium)
