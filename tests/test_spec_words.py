@@ -86,3 +86,24 @@ def test_a_blank_behind_the_colon_of_an_address_is_told(tmp_path):
     assert "models.0: {…} must be text. A blank behind a colon makes two words of one: write 'timm:resnet18'." in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "en", "zh"),
+    [
+        ({"data": {"train": ""}}, "data.train: it is empty", "data.train：为空"),
+        ({"data": {"train": "a", "encoding": "klingon"}}, "no encoding called 'klingon'", "没有名为“klingon”的编码"),
+        ({"data": {"train": "a", "group_pattern": "("}}, "it is no regular expression", "不是正则表达式"),
+        ({"data": {"train": "a", "label": "x", "columns": {"label": "y"}}}, "name different columns", "指定了不同的列"),
+        ({**BASE, "design": {"vary": ["split", "split"]}}, "may be named once", "只能列出一次"),
+        ({**BASE, "pretrain": {}}, "give either texts or pictures", "之一"),
+        ({**BASE, "models": ["timm:a", "timm:a"]}, "models: timm:a is listed twice", "timm:a 列出了两次"),
+    ],
+)
+def test_what_our_own_checks_say_is_said_in_both_languages(content, en, zh):
+    with pytest.raises(SpecError) as caught:
+        load_spec(content)
+    assert en in caught.value.render("en")
+    assert zh in caught.value.render("zh")
+    assert en not in caught.value.render("zh")
+    assert "{…}" not in caught.value.render("en")

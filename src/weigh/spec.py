@@ -14,7 +14,9 @@ from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, field_valid
 from pydantic_core import PydanticKnownError
 
 from weigh.kinds.base import KINDS
+from weigh.language import text
 from weigh.spec_data import ColumnsSpec, DataSpec, Name, Section
+from weigh.spec_errors import WrongSettingError
 from weigh.tasks import TASKS
 
 __all__ = [
@@ -118,7 +120,7 @@ class DesignSpec(Section):
     @classmethod
     def _no_repeats_in_vary(cls, value: list[str]) -> list[str]:
         if len(set(value)) != len(value):
-            raise ValueError("each source of variation may be named once")
+            raise WrongSettingError(text("each source of variation may be named once", "每种变异来源只能列出一次"))
         return value
 
 
@@ -141,7 +143,12 @@ class PretrainSpec(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> PretrainSpec:
         if (self.texts is None) == (self.pictures is None):
-            raise ValueError("give either texts or pictures, for example pretrain.texts=more.csv")
+            raise WrongSettingError(
+                text(
+                    "give either texts or pictures, for example pretrain.texts=more.csv",
+                    "请给出 texts 或 pictures 之一，例如 pretrain.texts=more.csv",
+                )
+            )
         return self
 
 
@@ -275,7 +282,9 @@ class StudySpec(Section):
         for what, names in (("models", self.models), ("recipes", [r.label or r.name for r in self.recipes])):
             twins = sorted({name for name in names if names.count(name) > 1})
             if twins:
-                raise ValueError(f"{what}: {', '.join(twins)} is listed twice")
+                raise WrongSettingError(
+                    text("{w}: {n} is listed twice", "{w}：{n} 列出了两次", w=what, n=", ".join(twins))
+                )
         return self
 
     @property

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from weigh.language import text
+from weigh.spec_errors import WrongSettingError
+
 __all__ = ["ColumnsSpec", "DataSpec", "Name", "Section"]
 
 # "ö" as one character: what the user typed and what a table holds are compared in one Unicode form. Of labels that are true and false, in whatever
@@ -136,7 +139,12 @@ class DataSpec(Section):
     @classmethod
     def _is_named(cls, value: str | None) -> str | None:
         if value == "":  # as from a shell's variable that is not set: it would be the folder one happens to stand in
-            raise ValueError("it is empty; name a folder or a file ('.' is the folder you are in)")
+            raise WrongSettingError(
+                text(
+                    "it is empty; name a folder or a file ('.' is the folder you are in)",
+                    "为空；请给出文件夹或文件（“.”表示当前文件夹）",
+                )
+            )
         return value
 
     @field_validator("group_pattern")
@@ -146,7 +154,9 @@ class DataSpec(Section):
             try:
                 re.compile(value)
             except (re.error, OverflowError, RecursionError) as error:
-                raise ValueError(f"'{value}' is no regular expression: {error}") from None
+                raise WrongSettingError(
+                    text("it is no regular expression: {e}", "不是正则表达式：{e}", e=error)
+                ) from None
         return value
 
     @field_validator("encoding")
@@ -157,8 +167,12 @@ class DataSpec(Section):
                 "".encode(value)
                 b"".decode(value)
             except (LookupError, ValueError):
-                raise ValueError(
-                    f"there is no encoding called '{value}'; for example: utf-8, cp949, cp1251, shift_jis, big5, cp1252"
+                raise WrongSettingError(
+                    text(
+                        "there is no encoding called '{v}'; for example: utf-8, cp949, cp1251, shift_jis, big5, cp1252",
+                        "没有名为“{v}”的编码；例如：utf-8、cp949、cp1251、shift_jis、big5、cp1252",
+                        v=value,
+                    )
                 ) from None
         return value
 
@@ -174,5 +188,11 @@ class DataSpec(Section):
             return value
         named = {key: value[key] for key in short & value.keys()}
         if twice := sorted(key for key in named if key in columns and columns[key] != named[key]):
-            raise ValueError(f"data.{twice[0]} and data.columns.{twice[0]} name different columns")
+            raise WrongSettingError(
+                text(
+                    "data.{c} and data.columns.{c} name different columns",
+                    "data.{c} 与 data.columns.{c} 指定了不同的列",
+                    c=twice[0],
+                )
+            )
         return {k: v for k, v in value.items() if k not in short} | {"columns": {**columns, **named}}

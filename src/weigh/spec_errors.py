@@ -12,7 +12,7 @@ from typing import Any
 
 from weigh.language import Text, join_texts, text
 
-__all__ = ["explain"]
+__all__ = ["WrongSettingError", "explain"]
 
 # Of several types that a setting may have, the one that was tried.
 TYPE = re.compile(r"constrained-|function-|\w+\[|(str|int|float|bool)$")
@@ -25,6 +25,14 @@ WANTED = {
     "model": SECTION,
 }
 OF_TYPE = ("string_type", "bool_parsing", "bool_type", "list_type", "dict_type", "model_type", "model_attributes_type")
+
+
+class WrongSettingError(ValueError):
+    """A mistake that a validator of ours sees, in both languages; pydantic carries it to `explain`."""
+
+    def __init__(self, sentence: Text) -> None:
+        self.sentence = sentence
+        super().__init__(sentence.en)
 
 
 def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequence[str]] | None = None) -> list[Text]:
@@ -113,7 +121,9 @@ def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
         return text("{w}: {v} is not a finite number.", "{w}：{v} 不是有限的数。", w=where, v=value)
     if (wanted := _wanted(mistake)) is not None:
         return _must_be(where, item, wanted)
-    message = str(item.get("msg", "")).removeprefix("Value error, ")
+    own, message = context.get("error"), str(item.get("msg", "")).removeprefix("Value error, ")
+    message = own.sentence if isinstance(own, WrongSettingError) else message
+    value = "" if isinstance(item.get("input"), (dict, list)) else value
     return (
         text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value)
         if value

@@ -9,7 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
+from weigh.language import text
 from weigh.run import Options
+from weigh.spec_errors import WrongSettingError
 from weigh.train.recipe_defaults import (
     BatchSize,
     Classes,
@@ -32,7 +34,7 @@ T = TypeVar("T")
 
 def _each_once(names: list[T]) -> list[T]:
     if len(set(names)) < len(names):
-        raise ValueError("each name once")
+        raise WrongSettingError(text("each name once", "每个名称只能出现一次"))
     return names
 
 
