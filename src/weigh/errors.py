@@ -49,6 +49,7 @@ __all__ = [
     "reason_of",
 ]
 
+MOST_NAMES = 5_000  # beside a path that is not there: to compare more takes longer than a second
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _OBJECT = re.compile(r"<([^<>]*?) object at 0x[0-9a-fA-F]+>| at 0x[0-9a-fA-F]{4,}")
 
@@ -156,7 +157,7 @@ def did_you_mean(path: str | Path) -> Text | None:
         names = [one.name for one in folder.iterdir()]
     except (OSError, ValueError):  # there is no such folder, or no permission to list it
         return None
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(name, names, n=1) if len(names) <= MOST_NAMES else []
     return text("Did you mean {n}?", "您是想用 {n} 吗？", n=folder / near[0]) if near else None
 
 
