@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["defuse"]
+__all__ = ["DEFUSED", "defuse"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+DEFUSED = r"^'([=+@\t\r\n-])"  # how a cell begins that `defuse` wrote; the group is how it began before
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)  # a class may be called -1
 
 

@@ -94,10 +94,11 @@ def most_probable(part: pl.DataFrame) -> list[str]:
     return [names[i].removeprefix("p:") for i in part.select(names).to_numpy().argmax(axis=1)]
 
 
-def test_weigh_read_reads_the_exported_predictions_back(lopsided, tmp_path):
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_weigh_read_reads_the_exported_predictions_back(lopsided, tmp_path, suffix):
     from weigh.reading import read_predictions
 
-    target = tmp_path / "predictions.parquet"
+    target = tmp_path / f"predictions{suffix}"
     assert main(["export", str(lopsided.folder), "--predictions", str(target)]) == 0
     again = {f.id: f for f in read_predictions(str(target)).findings()}
     assert again["verdict"].estimates["score"].value == pytest.approx(estimates(lopsided, "verdict")["score"], abs=1e-6)

@@ -10,6 +10,7 @@ import pytest
 
 import weigh
 from tests.record.tables import findings, kinds, rows_of, write
+from weigh.cli.rows import write_table
 from weigh.errors import DataError, SpecError, WeighError
 
 # ---- bad input: a clear error …
@@ -289,3 +290,12 @@ def test_files_may_keep_probabilities_in_different_types(tmp_path):
     assert [one.id for one in read.candidates] == [one.id for one in expected.candidates]
     for mine, theirs in zip(read.records, expected.records, strict=True):
         assert np.allclose(read.predictions(mine.key)[1], expected.predictions(theirs.key)[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [("+", "-"), ("=a", "@b"), ("'quoted'", "plain")])
+def test_names_that_were_made_safe_for_spreadsheets_are_read_as_they_were(tmp_path, classes):
+    """Of `weigh export --predictions`: an apostrophe stands before them in cells, and none in the names of columns."""
+    write_table(pl.DataFrame(rows_of(n=40, classes=classes)), tmp_path / "t.csv")
+    assert weigh.read_predictions(tmp_path / "t.csv").results.examples.classes == tuple(
+        sorted(classes, key=natural_key)
+    )

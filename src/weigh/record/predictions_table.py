@@ -29,6 +29,7 @@ from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
 from weigh.record.predictions_folder import names_of_files
+from weigh.spreadsheets import DEFUSED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,7 +122,9 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
         if not (c.dtype.is_numeric() or c.dtype in (pl.String, pl.Boolean))
     )
     others = [c for c in frame.columns if not c.startswith("p:")]
-    stripped = pl.col(others).cast(pl.String).str.strip_chars().str.normalize("NFC")
+    stripped = (
+        pl.col(others).cast(pl.String).str.strip_chars().str.normalize("NFC").str.replace(DEFUSED, "${1}")
+    )  # tables of weigh
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
     named = {c[2:].strip() for c in frame.columns if c.startswith("p:")}  # a class may be called so
     answers = pl.col([c for c in NEVER_NAN if c in others])
