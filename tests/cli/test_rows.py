@@ -6,11 +6,17 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
+import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.cli.rows import write_rows
+from weigh.errors import RecordError
+from weigh.report.tables import make_table
 from weigh.spreadsheets import defuse
 
 
@@ -43,3 +49,12 @@ def test_defused_text_never_starts_a_formula_and_keeps_what_was_said(cell):
     number = re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?", cell)  # stays one: a class may be called -1
     assert number or not defuse(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     assert defuse(cell).removeprefix("'") == cell or defuse(cell) == cell
+
+
+def test_a_study_of_which_nothing_has_ended_says_so():
+    target = simulate_target(np.random.default_rng(0), 40)
+    logits = {"a": simulate_logits(np.random.default_rng(1), target)}
+    results = replace(make_results(logits, target, folds=4), records=(), winner=None)
+    with pytest.raises(RecordError, match="has no predictions yet"):
+        make_table(results, "predictions")
+    assert len(make_table(results, "runs")) == 0

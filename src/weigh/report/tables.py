@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from weigh.errors import SpecError
+from weigh.errors import RecordError, SpecError
 from weigh.findings.file import findings_file
 from weigh.language import text
 from weigh.record.results import OutOfFold, Results
@@ -43,10 +43,23 @@ def predictions_table(results: Results) -> pl.DataFrame:
     Columns: example, label, model (the candidate), run (the repeat), set, fold, group (where the design has groups), prediction
     (as decided), and `p:CLASS` as trained, before the temperature. For numbers label and prediction are numbers; of several labels both are
     joined by "|"; entities are JSON lists of [first token, token after the last, type].
+
+    Raises:
+        RecordError: There are none yet.
     """
     import polars as pl
 
-    return pl.concat([_frame(results, one, r) for one in _scored(results) for r in range(len(one.predictions.answers))])
+    frames = [_frame(results, one, r) for one in _scored(results) for r in range(len(one.predictions.answers))]
+    if not frames:
+        raise RecordError(
+            text("The study {n} has no predictions yet.", "研究 {n} 还没有任何预测。", n=results.name),
+            text(
+                "None of its runs has ended, or all failed; log.txt says why.",
+                "没有任何运行完成，或全部失败；原因见 log.txt。",
+            ),
+            text("Go on with it: weigh run STUDY (--retry-failed)", "请继续运行：weigh run 研究（--retry-failed）"),
+        )
+    return pl.concat(frames)
 
 
 def _scored(results: Results) -> Iterator[_Scored]:
