@@ -146,7 +146,10 @@ class PluginError(WeighError):
 
 
 def no_file(path: str | Path, kind: type[WeighError] = DataError, do: Text | None = None) -> WeighError:
-    """That there is no file of this name, as an error of `kind`; without `do` it names the file that may be meant."""
+    """That there is no file of this name, or a folder, as an error of `kind`; without `do` it names the file that may be meant."""
+    if Path(path).is_dir():
+        inside = text("Name a file in it.", "请指定其中的一个文件。")
+        return kind(text("{p} is a folder, no file.", "{p} 是文件夹，不是文件。", p=path), do=do or inside)
     return kind(text("There is no file {p}.", "没有文件 {p}。", p=path), do=do or did_you_mean(path))
 
 
@@ -154,7 +157,7 @@ def did_you_mean(path: str | Path) -> Text | None:
     """The name beside a path that is most like its own, as a question; None where none is."""
     folder, name = Path(path).parent, Path(path).name
     try:
-        names = [one.name for one in folder.iterdir()]
+        names = [one.name for one in folder.iterdir() if one.name != name]
     except (OSError, ValueError):  # there is no such folder, or no permission to list it
         return None
     near = difflib.get_close_matches(name, names, n=1) if len(names) <= MOST_NAMES else []

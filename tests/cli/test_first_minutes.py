@@ -13,7 +13,7 @@ from tests.data.picture_files import paint
 from weigh.cli.main import main
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows import hub
-from weigh.errors import RecordError, SpecError
+from weigh.errors import RecordError, SpecError, no_file
 from weigh.files import read_stdin
 from weigh.record.ledger import Ledger
 from weigh.saved.folder import saved_folder
@@ -197,3 +197,12 @@ def test_a_study_does_not_begin_in_the_folder_of_its_data(place):
     with pytest.raises(SpecError, match="is the folder of the data itself"):
         study.run()
     assert sorted(path.name for path in (place / "data" / "photos").iterdir()) == ["cat", "dog"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_called_one(place):
+    assert no_file("data/photos").what == ("data/photos is a folder, no file.", "data/photos 是文件夹，不是文件。")
+    missing = no_file("data/phots")
+    assert missing.what.en == "There is no file data/phots."
+    assert missing.do is not None
+    assert missing.do.en == f"Did you mean {Path('data/photos')}?"
+    assert no_file("nowhere/at all").do is None
