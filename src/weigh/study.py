@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weigh.disk import is_read_only, storage_errors, write_file
-from weigh.errors import RecordError, StorageError
+from weigh.errors import RecordError, SpecError, StorageError
 from weigh.language import detect_language, text
 from weigh.models.address import is_trusted
 from weigh.notices import logging_to, notice
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from weigh.record.results import Results
     from weigh.report.thumbnails import Thumbnails
 
-__all__ = ["LANGUAGE_FILES", "Findings", "Study", "never_started", "safe_name"]
+__all__ = ["LANGUAGE_FILES", "Findings", "Study", "safe_name"]
 
 log = logging.getLogger("weigh")
 LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
@@ -62,18 +62,6 @@ class Findings(list["Finding"]):
         from weigh.report.notebook import study_html
 
         return study_html(self.file, "en")
-
-
-def never_started(folder: Path) -> RecordError:
-    """The error of a folder in which nothing but a beginning is recorded."""
-    return RecordError(
-        text(
-            "The study in {f} was never started: it stopped before its first run.",
-            "{f} 中的研究从未开始：在第一次运行之前就停止了。",
-            f=folder,
-        ),
-        do=text("Run the command that began it again.", "请再次运行当初的命令。"),
-    )
 
 
 class Study:
@@ -144,12 +132,18 @@ class Study:
             RecordError: No study there, or one that this version cannot read.
         """
         from weigh.record.ledger import Ledger
+        from weigh.record.study_folders import never_started, of_another_version
 
         folder = user_path(folder)
-        content = Ledger(folder).fact("spec")
+        ledger = Ledger(folder)
+        content = ledger.fact("spec")
         if content is None:
             raise never_started(folder)
-        study = cls(load_spec(content, base=folder.resolve()), folder, trust_code=trust_code)
+        try:
+            spec = load_spec(content, base=folder.resolve())
+        except SpecError as error:
+            raise of_another_version(folder, error, ledger.fact("version") or "?") from None
+        study = cls(spec, folder, trust_code=trust_code)
         written = folder / "study.yaml"
         if not (written.is_file() and written.read_bytes() == dump_spec(study.spec).encode()):
             notice(

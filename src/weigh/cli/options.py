@@ -145,8 +145,9 @@ def open_study(
         SpecError: Nothing there, no models, or any wrong setting.
     """
     from weigh.record.ledger import Ledger
+    from weigh.record.study_folders import never_started
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
-    from weigh.study import Study, never_started
+    from weigh.study import Study
 
     path, base = user_path(source), Path.cwd()
     content: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Which folders hold studies: what a user may have meant who named one that holds none, and where none begins.
+"""Which folders hold studies: what a user may have meant who named one that holds none, and what is wrong with one that cannot be opened.
 
 Before it: the folder that a user typed. After it: `ledger.py`, which opens the study in it; `study.py`.
 """
@@ -16,7 +16,7 @@ from weigh.language import text
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 
-__all__ = ["LEDGER", "no_study", "refuse_folder_of_data"]
+__all__ = ["LEDGER", "never_started", "no_study", "of_another_version", "refuse_folder_of_data"]
 
 LEDGER = "ledger.sqlite"
 USUAL = Path("studies")  # where studies lie if nobody says where
@@ -45,6 +45,40 @@ def no_study(folder: Path) -> RecordError:
             "研究文件夹中应有由 `weigh run` 写入的 ledger.sqlite。",
         ),
         do,
+    )
+
+
+def never_started(folder: Path) -> RecordError:
+    """The error of a folder in which nothing but a beginning is recorded."""
+    return RecordError(
+        text(
+            "The study in {f} was never started: it stopped before its first run.",
+            "{f} 中的研究从未开始：在第一次运行之前就停止了。",
+            f=folder,
+        ),
+        do=text("Run the command that began it again.", "请再次运行当初的命令。"),
+    )
+
+
+def of_another_version(folder: Path, error: SpecError, version: str) -> RecordError:
+    """The error of a study whose settings this version, with the plugins that are installed, does not take.
+
+    Args:
+        version: That it ran with.
+    """
+    return RecordError(
+        text(
+            "The settings of the study in {f} cannot be read: {e}",
+            "无法读取 {f} 中研究的设置：{e}",
+            f=folder,
+            e=error.what,
+        ),
+        text("They are those that it ran with.", "这些是它运行时所用的设置。"),
+        text(
+            "Open it with the version and the plugins that it ran with: weigh {v}; or run it anew in another folder (--output).",
+            "请使用它运行时的版本和插件打开：weigh {v}；或用 --output 在另一个文件夹中重新运行。",
+            v=version,
+        ),
     )
 
 
