@@ -9,7 +9,7 @@ from tests.plan.planted_workers import records_only
 from tests.text_models import write_reviews
 from weigh.execute import budget
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.less_training import possible
+from weigh.plan.less_training import LessTraining, less_words, possible
 from weigh.plan.prepare import prepare
 from weigh.plan.runs import plan_runs
 from weigh.spec_yaml import load_spec
@@ -167,3 +167,20 @@ def test_whole_texts_may_be_trained_for_fewer_steps(tiny_encoder, tmp_path):
     steps = -(-len(run.train) // run.options["batch_size"])
     epochs = {less.epochs for less in possible(prepared.spec, whole, [tiny_encoder], {})}
     assert min(one for one in epochs if one) == -(-50 // steps) < epochs_of(run.options, len(run.train))
+
+
+def test_nothing_is_said_to_be_less_where_in_the_end_all_folds_were_trained_in_full(tiny_encoder, tmp_path):
+    write_reviews(tmp_path / "d.csv", 60)
+    content = {"data": str(tmp_path / "d.csv"), "models": [tiny_encoder], "recipes": ["finetune"]}
+
+    def words(folds: int, repeats: int = 1) -> str:
+        spec = load_spec({**content, "design": {"folds": 4, "repeats": repeats, "budget": "10m"}})
+        prepared = prepare(spec)
+        whole = plan_runs(
+            prepared.examples, prepared.spec, cross_candidates(prepared.spec), variants=(), copies=prepared.copies
+        )
+        return less_words(prepared.spec, whole, LessTraining((tiny_encoder,), folds)).en
+
+    assert words(3) == f"To fit into 10m, finetune trains in 3 of 4 folds, with {tiny_encoder}."
+    assert words(4) == ""
+    assert words(4, repeats=3) == f"To fit into 10m, finetune trains in one of 3 repeats, with {tiny_encoder}."

@@ -204,3 +204,12 @@ def test_heads_of_a_candidate_are_predicted_by_its_own_heads():
     assert clock.of_heads(own, timing, 0) == pytest.approx(3 * 2.0)
     assert clock.of_heads(other, timing, 0) == pytest.approx(3 * HEAD_SECONDS * clock.pace("head"))
     assert clock.of_heads(other, timing, 100) - clock.of_heads(other, timing, 0) == pytest.approx(4.0 + 10.0)
+
+
+def test_counted_words_are_fitted_one_after_the_other_and_heads_on_features_side_by_side():
+    clock, setting = Clock(600.0), SimpleNamespace(threads=4)
+    outcomes = [Outcome(str(i), "done", measured={"train_seconds": 2.0}) for i in range(8)]
+    for recipe in ("naive-bayes", "probe"):
+        run = SimpleNamespace(recipe=recipe, model="m", candidate=recipe)
+        clock.job_done(Job("j", (run,) * 8, setting, 1.0, Needs(1, 0)), 16.0, outcomes)
+    assert clock.per_head == {"naive-bayes": 2.0, "probe": 0.5}

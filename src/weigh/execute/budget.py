@@ -67,7 +67,7 @@ class Clock:
         Args:
             outcomes: Of its runs.
         """
-        trains, model, candidate = RECIPES.get(job.runs[0].recipe).trains, job.runs[0].model, job.runs[0].candidate
+        recipe, model, candidate = RECIPES.get(job.runs[0].recipe), job.runs[0].model, job.runs[0].candidate
         loads = [outcome.measured.get("load_seconds", 0.0) for outcome in outcomes]
         self.loading[model] = max([self.loading.get(model, 0.0), *loads])
         alone = [
@@ -75,8 +75,9 @@ class Clock:
             for o in outcomes
             if "train_seconds" in o.measured
         ]
-        if trains == "head":
-            heads = sum(alone) / (job.setting.threads if len(alone) > 1 else 1)  # side by side, one on each thread
+        if recipe.trains == "head":
+            # Side by side, one on each thread; where no model is, one after the other (`train/naive_bayes.py`).
+            heads = sum(alone) / (job.setting.threads if len(alone) > 1 and not recipe.model else 1)
             words = sum(outcome.measured.get("words_seconds", 0.0) for outcome in outcomes)
             if candidate not in self.per_head and job.pass_seconds:
                 self._add("pass", job.pass_seconds, max(0.0, seconds - heads - words))

@@ -162,10 +162,12 @@ class Planner:
             plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
             over = over or fitting.over_words(less)
-            cut = (cut or Text("", "")) + less_words(spec, design, less)
+            told = less_words(spec, design, less)
+            cut = joined([cut, told if told.en else None])
             if stored is None:  # who stands before them did not fit, not even for less
                 passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
+            less = less if told.en else None  # in the end all folds fitted
         if finalists is not None:
             self.model_timings.time_steps(networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
@@ -268,7 +270,9 @@ class Planner:
         if more is None:
             return None
         self.ledger.set_facts(**{self._less_key: more.as_json})
-        words = text("There is time for one more fold of {c}.", "还有时间为 {c} 再训练一折。", c=", ".join(plan.folds))
+        words = text(
+            "There is time for one more fold of {c}.", "还有时间为 {c} 再训练一折。", c=", ".join(sorted(plan.folds))
+        )
         return self, words
 
     def keep_left_out(self, forecast: Forecast) -> None:

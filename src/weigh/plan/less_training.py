@@ -91,7 +91,9 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
 
 
 def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
-    """What is less than usual, and why: "finetune trains 3 epochs instead of 8, in 2 of 5 folds, to fit into 10m." """
+    """What is less than usual, and why: "finetune trains 3 epochs instead of 8, in 2 of 5 folds, to fit into 10m." Empty where nothing is: there was
+    time for one more fold after the other.
+    """
     words = Text("", "")
     for recipe in spec.recipes:
         runs = [run for run in whole.runs if run.model in less.models and _belongs(run, recipe)]
@@ -107,6 +109,10 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
             parts.append(text("on pictures of {s} pixels", "图片缩至 {s} 像素", s=changed["image_size"]))
         if less.folds < spec.design.folds:
             parts.append(text("in {k} of {f} folds", "只在 {f} 折中的 {k} 折", k=less.folds, f=spec.design.folds))
+        elif (repeats := 1 + max(run.repeat for run in runs)) > 1:
+            parts.append(text("in one of {r} repeats", "只做 {r} 次重复中的一次", r=repeats))
+        if not parts:
+            continue
         words += text(
             "To fit into {b}, {r} trains {p}, with {m}.",
             "为在 {b} 内完成，{r} 与 {m} 的组合只训练：{p}。",
