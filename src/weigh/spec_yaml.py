@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SpecError(
             text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error),
-            do=did_you_mean(path),
+            do=did_you_mean(path) if isinstance(error, FileNotFoundError) else None,
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: what PyYAML's constructors of numbers and of bytes raise

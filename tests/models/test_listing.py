@@ -144,3 +144,5 @@ def test_where_options_leave_no_model_they_are_named(capsys):
     options = ["--licence", "nonsense", "--max-size", "0.001", "--offline"]
     assert main(["models", "timm:resnet18", *options]) == 2
     assert "Leave out one of these: --max-size, --licence." in capsys.readouterr().err
+    assert main(["models", "timm:resnt18", *options]) == 2
+    assert "timm:resnet18" in capsys.readouterr().err.replace("\n", " ")

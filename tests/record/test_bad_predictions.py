@@ -297,3 +297,8 @@ def test_names_that_were_made_safe_for_spreadsheets_are_read_as_they_were(tmp_pa
     """Of `weigh export --predictions`: an apostrophe stands before them in cells, and none in the names of columns."""
     write_table(pl.DataFrame(rows_of(n=40, classes=classes)), tmp_path / "t.csv")
     assert set(weigh.read_predictions(tmp_path / "t.csv").results.examples.classes) == set(classes)
+
+
+def test_a_class_that_begins_with_an_apostrophe_keeps_it(tmp_path):
+    table = write(tmp_path / "t.csv", rows_of(n=40, classes=("'-ish", "-ish")))
+    assert set(weigh.read_predictions(table).results.examples.classes) == {"'-ish", "-ish"}

@@ -88,12 +88,12 @@ def models(
 
 
 def _where_none_is_listed(pattern: str, options: list[str]) -> Text:
-    """What to do where nothing fits: leave out one of the options that narrow the list down, or take a name that is near."""
+    """What to do where nothing fits: take a name that is near, or where the name is right leave out one of the options that narrow the list down."""
     from weigh.models.published import near_addresses
 
-    if options:
-        return text("Leave out one of these: {o}.", "请去掉其中一项：{o}。", o=", ".join(options))
     near = near_addresses(pattern) if "*" not in pattern else []
+    if options and (not near or pattern in near):
+        return text("Leave out one of these: {o}.", "请去掉其中一项：{o}。", o=", ".join(options))
     return text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
 
 

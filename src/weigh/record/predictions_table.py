@@ -121,12 +121,12 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
         for c in frame
         if not (c.dtype.is_numeric() or c.dtype in (pl.String, pl.Boolean))
     )
+    named = {c[2:].strip() for c in frame.columns if c.startswith("p:")}
     others = [c for c in frame.columns if not c.startswith("p:")]
-    stripped = (
-        pl.col(others).cast(pl.String).str.strip_chars().str.normalize("NFC").str.replace(DEFUSED, "${1}")
-    )  # tables of weigh
+    stripped = pl.col(others).cast(pl.String).str.strip_chars().str.normalize("NFC")
+    kept = stripped.is_in(sorted(named))  # a class may be called '-ish; other cells that begin so were written by weigh
+    stripped = pl.when(kept).then(stripped).otherwise(stripped.str.replace(DEFUSED, "${1}"))
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
-    named = {c[2:].strip() for c in frame.columns if c.startswith("p:")}  # a class may be called so
     answers = pl.col([c for c in NEVER_NAN if c in others])
     frame = frame.with_columns(
         pl.when((answers.str.to_lowercase() == "nan") & ~answers.is_in(sorted(named)))

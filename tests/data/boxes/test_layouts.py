@@ -276,6 +276,7 @@ def test_a_data_yaml_is_data_and_no_study(tmp_path):
         ("[01, 02, 10]", ("01", "02", "10")),
         ("[true, null, x]", ("True", "null", "x")),
         ("{0: yes, 1: no, 2: 9}", ("yes", "no", "9")),
+        ("{road: 2, sky: 0, no: 1}", ("sky", "no", "road")),
     ],
 )
 def test_names_that_yaml_takes_for_something_else_are_names_at_their_place(tmp_path, written, names):

@@ -224,8 +224,9 @@ def _from_json(content: Any, *, names: bool = False) -> list[ClassEntry]:
         key = next((key for key in held if isinstance(content.get(key), (list, dict))), None)
         if key is not None:
             return _from_json(content[key], names=key == "names")
-        pairs = ((str(key), _as_name(value) if names else value) for key, value in content.items())
-        return [entry for key, value in pairs if (entry := _from_pair(key, value)) is not None]
+        pairs = ((str(key), value) for key, value in content.items())
+        entries = (_from_pair(key, _as_name(value) if names and key.isdecimal() else value) for key, value in pairs)
+        return [entry for entry in entries if entry is not None]
     if not isinstance(content, list):
         return []
     if names or any(isinstance(value, str) for value in content):  # were one left out, those behind it would move up
