@@ -40,7 +40,7 @@ OWNERS = {  # beginnings of names that people write without their owner, and who
     "all-minilm": "sentence-transformers",
 }
 _PAGE = re.compile(
-    r"https?://(?:www\.)?huggingface\.co/([A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*)"
+    r"https?://(?:www\.)?huggingface\.co/(?!datasets/|spaces/)([A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*)"
 )  # of a model, on the hub
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.\-/]{0,120}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")

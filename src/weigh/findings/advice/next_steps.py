@@ -159,7 +159,7 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
                 3,
                 text(
                     "The test part was scored {n} times. If anything was changed in between, its scores are too good: keep new examples for the last look.",
-                    "测试部分已被评分 {n} 次。如果其间做过任何改动，其得分就会偏高：请留出新样本，最后再用。",
+                    "测试部分已被评分 {n} 次。如果其间做过任何改动，其得分就会偏乐观：请留出新样本，最后再用。",
                     n=results.test_looks,
                 ),
                 ("test_looks", results.test_looks),
