@@ -162,12 +162,12 @@ class Planner:
             plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
             over = over or fitting.over_words(less)
-            told = less_words(spec, design, less)
-            cut = joined([cut, told if told.en else None])
+            words = less_words(spec, design, less)
+            cut = joined([cut, words if words.en else None])
             if stored is None:  # who stands before them did not fit, not even for less
                 passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
-            less = less if told.en else None  # in the end all folds fitted
+            less = less if words.en else None  # in the end all folds fitted
         if finalists is not None:
             self.model_timings.time_steps(networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
