@@ -126,8 +126,8 @@ def _from_data(results: Results) -> list[Item]:
                 Item(
                     5,
                     text(
-                        "Label more examples of {c}: on average a fold holds one or two of them, and a class score hangs on each.",
-                        "请为 {c} 标注更多样本：平均每折只有一两个，该类的得分完全取决于它们。",
+                        "Label more examples of {c}: a fold holds fewer than two of them on average, and a class score hangs on each.",
+                        "请为 {c} 标注更多样本：平均每折不到两个，该类的得分完全取决于它们。",
                         c=shortened(small),
                     ),
                 )
