@@ -213,3 +213,11 @@ def test_counted_words_are_fitted_one_after_the_other_and_heads_on_features_side
         run = SimpleNamespace(recipe=recipe, model="m", candidate=recipe)
         clock.job_done(Job("j", (run,) * 8, setting, 1.0, Needs(1, 0)), 16.0, outcomes)
     assert clock.per_head == {"naive-bayes": 2.0, "probe": 0.5}
+
+
+def test_features_that_are_in_the_cache_do_not_make_other_passes_short():
+    clock = Clock(600.0)
+    kept = {"train_seconds": 2.2, "feature_seconds": 0.2}
+    done(clock, "multilayer", predicted=62.0, passing=60.0, took=2.2, measured=kept)
+    assert clock.pace("pass") == 1.0
+    assert clock.per_head == {"timm:a × multilayer": pytest.approx(2.0)}

@@ -40,6 +40,7 @@ MEMBERS = 3  # candidates that an average is taken to have, where one is to be s
 LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
 SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards
 TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
+KEPT = 0.05  # of its forecast: a pass that took less was none, as the features were in the cache, and says nothing about other passes
 
 
 @dataclass
@@ -79,8 +80,9 @@ class Clock:
             # Side by side, one on each thread; where no model is, one after the other (`train/naive_bayes.py`).
             heads = sum(alone) / (job.setting.threads if len(alone) > 1 and not recipe.model else 1)
             words = sum(outcome.measured.get("words_seconds", 0.0) for outcome in outcomes)
-            if candidate not in self.per_head and job.pass_seconds:
-                self._add("pass", job.pass_seconds, max(0.0, seconds - heads - words))
+            passing = max(0.0, seconds - heads - words)
+            if candidate not in self.per_head and passing > KEPT * job.pass_seconds > 0:
+                self._add("pass", job.pass_seconds, passing)
             self._add("head", job.predicted_seconds - job.pass_seconds, heads + words)
             if alone:
                 self.per_head[candidate] = heads / len(alone)
