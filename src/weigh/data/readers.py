@@ -102,5 +102,5 @@ def read_and_check(
     chosen = TASKS.get(task)
     reader, kinds = READERS.get(chosen.medium), [KINDS.get(name) for name in chosen.kinds]
     examples, problems = reader.read(data, kinds, offline=offline, progress=progress)
-    examples, found = reader.check(examples, progress=progress)
-    return examples, [*problems, *found]
+    examples, checked = reader.check(examples, progress=progress)
+    return examples, [*problems, *checked]

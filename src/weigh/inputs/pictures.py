@@ -159,14 +159,14 @@ def prepare_squares(
     key, shape = squares_key(examples, preparation), (len(examples), *preparation.whole.shape, 3)
     if (stored := cache.load(key, folder)) is not None and stored.shape == shape:
         return stored
-    found = cache.room(shape, np.uint8, folder)
+    squares = cache.room(shape, np.uint8, folder)
     done = 0
     for block in crops(examples, preparation.whole, 64):
-        found[done : done + len(block)] = block
+        squares[done : done + len(block)] = block
         done += len(block)
         if progress:
             progress("decoding", done, len(examples))
-    return cache.store(key, found, folder)
+    return cache.store(key, squares, folder)
 
 
 def squares_key(examples: Examples, preparation: Preprocessing) -> str:

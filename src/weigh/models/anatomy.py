@@ -81,9 +81,9 @@ def names_of_head(module: nn.Module) -> set[str]:
     if hasattr(module, "get_classifier"):
         heads = module.get_classifier()  # type: ignore[operator]
         parts = {id(part) for part in (heads if isinstance(heads, (tuple, list)) else [heads])}
-        found = {f"{n}.{p}" for n, m in module.named_modules() if id(m) in parts for p, _ in m.named_parameters()}
-        if found:
-            return found
+        names = {f"{n}.{p}" for n, m in module.named_modules() if id(m) in parts for p, _ in m.named_parameters()}
+        if names:
+            return names
     linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
     return {f"{linear[-1]}.weight", f"{linear[-1]}.bias"} & set(module.state_dict()) if linear else set()
 

@@ -235,16 +235,16 @@ def _equal(a: State, b: State, own: State) -> bool:
 
 def _prefixes(state: State, own: State) -> Counter[str]:
     """How many of the architecture's names each prefix covers."""
-    found: Counter[str] = Counter()
+    covered: Counter[str] = Counter()
     for name in state:
         at = 0
         while True:
             if name[at:] in own:
-                found[name[:at]] += 1
+                covered[name[:at]] += 1
             at = name.find(".", at) + 1
             if not at:
                 break
-    return found
+    return covered
 
 
 def _tops(names: list[str], prefix: str) -> list[str]:
@@ -274,11 +274,11 @@ def _sets(
             raise unreadable(path, "one of its names is too long or cannot be printed")
     if tensors and 2 * len(tensors) >= len(held):
         return {where: tensors}
-    found: dict[str, State] = {}
+    states: dict[str, State] = {}
     for key, inner in named.items():
         if "optimizer" not in key.lower():
-            found |= _sets(inner, path, f"{where}.{key}".strip("."), depth + 1, seen)
-    return found
+            states |= _sets(inner, path, f"{where}.{key}".strip("."), depth + 1, seen)
+    return states
 
 
 # Errors --------------------------------------------------------------------------------------------------------------

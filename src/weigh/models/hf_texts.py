@@ -73,10 +73,10 @@ def _read_tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
     positions = getattr(config, "max_position_embeddings", None) or LONGEST
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):
         positions -= 2  # their positions count from the padding token on
-    said = made.model_max_length if made.model_max_length and made.model_max_length < 10**6 else positions
+    declared = made.model_max_length if made.model_max_length and made.model_max_length < 10**6 else positions
     return Tokenisation(
         written=backend.to_str(),
-        size=int(min(positions, said, LONGEST)),
+        size=int(min(positions, declared, LONGEST)),
         pad=int(made.pad_token_id or 0),
         unknown=-1 if made.unk_token_id is None else int(made.unk_token_id),
         segments=int(getattr(config, "type_vocab_size", 0) or 0) > 1,
@@ -85,8 +85,8 @@ def _read_tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
 
 
 def _pooling(folder: Path, config: Any) -> str:
-    said = folder / "1_Pooling" / "config.json"
-    if said.is_file():
-        how = read_json(said)
-        return "first" if isinstance(how, dict) and how.get("pooling_mode_cls_token") else "mean"
+    file = folder / "1_Pooling" / "config.json"
+    if file.is_file():
+        pooling = read_json(file)
+        return "first" if isinstance(pooling, dict) and pooling.get("pooling_mode_cls_token") else "mean"
     return "first" if config.model_type in FIRST_TOKEN else "mean"

@@ -176,10 +176,10 @@ def _of_sources(pattern: str, *, offline: bool, spoken: str) -> list[Listed]:
 
     source, colon, name = pattern.partition(":")
     rows = []
-    for known in [s for s in MODEL_SOURCES if (not colon or fnmatch.fnmatchcase(s, source))]:
-        for found in MODEL_SOURCES.get(known).names(name if colon else pattern):
-            address = f"{known}:{found}"
-            cached = MODEL_SOURCES.get(known).cached(found)
+    for prefix in [s for s in MODEL_SOURCES if (not colon or fnmatch.fnmatchcase(s, source))]:
+        for model in MODEL_SOURCES.get(prefix).names(name if colon else pattern):
+            address = f"{prefix}:{model}"
+            cached = MODEL_SOURCES.get(prefix).cached(model)
             where, here = _where(find_packaged(address), offline=offline, cached=cached)
             rows.append(Listed(address, where.render(spoken), here))
     return rows

@@ -43,7 +43,7 @@ class Masking:
             ModelError: It has no mask token: the model was never trained to guess hidden words.
         """
         tokenizer = preparation.tokenizer
-        mask = next((found for name in MASKS if (found := tokenizer.token_to_id(name)) is not None), None)
+        mask = next((token for name in MASKS if (token := tokenizer.token_to_id(name)) is not None), None)
         if mask is None:
             raise ModelError(
                 text("{a} has no token that hides a word.", "{a} 没有用于遮盖词语的掩码标记。", a=address),
@@ -65,12 +65,12 @@ class Masking:
         free = (batch[:, 1].cpu() == 1) & ~torch.isin(ids, self.special)
         chance = torch.rand(ids.shape, generator=generator).masked_fill(~free, 2.0)
         chosen = chance < max(share, float(chance.min()) + 1e-7) if free.any() else free
-        how, other = (
+        fate, other = (
             torch.rand(ids.shape, generator=generator),
             torch.randint(self.vocabulary, ids.shape, generator=generator),
         )
-        ids = torch.where(chosen & (how < 0.8), self.mask, ids)
-        ids = torch.where(chosen & (how >= 0.9), other, ids)
+        ids = torch.where(chosen & (fate < 0.8), self.mask, ids)
+        ids = torch.where(chosen & (fate >= 0.9), other, ids)
         hidden = batch.clone()
         hidden[:, 0] = ids.to(batch.device)
         return hidden, chosen.to(batch.device)

@@ -66,9 +66,9 @@ class Tokenisation:
         tokenizer = self.tokenizer
         if cut:
             tokenizer.enable_truncation(self.size, strategy="longest_first")
-        given = [tuple(self.prefix + text for text in row) for row in texts]
-        found = tokenizer.encode_batch_fast([row[0] if len(row) == 1 else row for row in given])
-        return [np.array([e.ids, e.type_ids if self.segments else [0] * len(e.ids)], dtype=np.int32) for e in found]
+        prefixed = [tuple(self.prefix + text for text in row) for row in texts]
+        encodings = tokenizer.encode_batch_fast([row[0] if len(row) == 1 else row for row in prefixed])
+        return [np.array([e.ids, e.type_ids if self.segments else [0] * len(e.ids)], dtype=np.int32) for e in encodings]
 
     def count(self, texts: Sequence[tuple[str, ...]]) -> dict[str, Any]:
         """How these texts fit: examples, cut (how many are longer than `size`), lost_share, unknown_share, tokens_per_character."""
@@ -88,10 +88,10 @@ class Tokenisation:
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of sentences in words, not cut: `(length,)` ids without special tokens, `(length,)` the word that each belongs to."""
-        found = self.tokenizer.encode_batch(
+        encodings = self.tokenizer.encode_batch(
             [list(tokens) for tokens in sentences], is_pretokenized=True, add_special_tokens=False
         )
-        return [(np.array(e.ids, np.int32), np.array(e.word_ids, np.int32)) for e in found]
+        return [(np.array(e.ids, np.int32), np.array(e.word_ids, np.int32)) for e in encodings]
 
     def around(self) -> tuple[list[int], list[int]]:
         """Special tokens that stand before and after a single text."""

@@ -102,18 +102,18 @@ def activations_of(
         views: 1: the pictures as they are; 2: also mirrored; more: random crops besides, the same ones in every study.
         features_key: What the features of this model and these pictures depend on (`features.features_key`).
     """
-    shape, found = (len(examples), *stage.shape), {}
+    shape, computed = (len(examples), *stage.shape), {}
     keys = [_key(features_key, stage.first, view) for view in range(views)]
     if setting.cache is not None:
         kept = {view: cache.load(key, setting.cache) for view, key in enumerate(keys)}
-        found = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
-    if len(found) < views:
+        computed = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
+    if len(computed) < views:
         squares = prepare_squares(examples, prepared, progress, folder=setting.cache)
         prefix = stage.whole.anatomy.fold(stage.prefix, prepared.blank(2, setting.device))
-        for view in sorted(set(range(views)) - set(found)):
-            made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
-            found[view] = cache.store(keys[view], made, setting.cache)
-    kept = tuple(found[view] for view in range(views))
+        for view in sorted(set(range(views)) - set(computed)):
+            values = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
+            computed[view] = cache.store(keys[view], values, setting.cache)
+    kept = tuple(computed[view] for view in range(views))
     sizes = examples.kind.sizes(examples.target)
     return Activations(kept, setting.device, setting.channels_last, label_of(examples, setting), prepared.shape, sizes)
 

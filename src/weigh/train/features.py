@@ -94,8 +94,9 @@ def features_of(
     """
     options, task, started = options or {}, network_task(setting.task), time.perf_counter()
     key, prepared, facts, model = _describe(address, examples, setting, options)
-    found = cache.load(key, setting.cache)
-    features = found if found is not None and len(found) == len(examples) else None
+    features = cache.load(key, setting.cache)
+    features = features if features is not None and len(features) == len(examples) else None
+    is_new = features is None
     seconds, operations, body = _known_seconds(options, setting), {}, None
     if features is None or seconds is None:
         if model is None:
@@ -108,7 +109,6 @@ def features_of(
     if body is not None:
         if features is None:
             features = forward_all(body, prepared, examples, setting, progress)
-            found = None
         seconds = seconds or _forward_seconds(body, prepared, setting)
     if features.ndim != 2:
         raise ModelError(
@@ -120,7 +120,7 @@ def features_of(
             ),
             do=text("Choose another model.", "请选择其他模型。"),
         )
-    if found is None:
+    if is_new:
         features = cache.store(key, features, setting.cache)
     return Featurised(features, facts, seconds, key, operations, loaded, prepared)
 

@@ -81,11 +81,11 @@ def speed_up_depthwise(module: nn.Module) -> int:
     Names and order of parameters and buffers stay. Anything unusual stays as it is: dilation, a channel multiplier, hooks,
     parametrisations, subclasses that may compute something else.
     """
-    found = [(name, layer) for name, layer in module.named_modules() if name and can_replace(layer)]
-    for name, layer in found:
+    slow = [(name, layer) for name, layer in module.named_modules() if name and can_replace(layer)]
+    for name, layer in slow:
         parent, _, leaf = name.rpartition(".")
         setattr(module.get_submodule(parent), leaf, Depthwise(layer))  # type: ignore[arg-type]
-    return len(found)
+    return len(slow)
 
 
 def can_replace(layer: nn.Module) -> bool:
@@ -223,9 +223,9 @@ def _gradient_of_weight(
             continue
         part = F.pad(padded[..., low:high], (low - start, stop - high))
         wanted = (False, True, biased and of_bias is None)
-        found = _backward(gradient, part, block, stride, (padding[0], 0), wanted)
-        blocks.append(found[1])
-        of_bias = found[2] if wanted[2] else of_bias
+        _, of_block, of_all = _backward(gradient, part, block, stride, (padding[0], 0), wanted)
+        blocks.append(of_block)
+        of_bias = of_all if wanted[2] else of_bias
     return torch.cat(blocks, dim=3), of_bias
 
 
