@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tests.arrays import kind_of, strata_of
+from tests.train.rows import as_they_are
 from weigh.data.folds import assign_folds
 from weigh.train import probe
 from weigh.train.logistic import eigenbasis, solve
@@ -119,13 +120,13 @@ def test_heads_solved_together_and_alone_agree():
     for head in range(6):
         alone = solve(x, truth, rows[:, [head]], strength[[head]], basis, columns=3, tolerance=1e-5)
         torch.testing.assert_close(alone.weight[0], together.weight[head], atol=2e-3, rtol=0)
-    other = solve(x, truth, rows, strength, eigenbasis(Rows.given(torch.randn(90, 30, generator=torch.Generator().manual_seed(1)))), columns=3, tolerance=1e-5, iterations=2000)  # fmt: skip
+    other = solve(x, truth, rows, strength, eigenbasis(as_they_are(torch.randn(90, 30, generator=torch.Generator().manual_seed(1)))), columns=3, tolerance=1e-5, iterations=2000)  # fmt: skip
     torch.testing.assert_close(other.weight, together.weight, atol=3e-3, rtol=0)  # the basis steers only the path
 
 
 def test_rows_that_may_not_be_seen_do_not_matter():
     features, target = blobs(90, 10, 2)
-    x = Rows.given(torch.from_numpy(features))
+    x = as_they_are(torch.from_numpy(features))
     truth = torch.from_numpy(target).float()[:, None]
     rows = (torch.arange(90) < 60).float()[:, None]
     other = truth.clone()

@@ -8,6 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tests.arrays import kind_of, strata_of
+from tests.train.rows import as_they_are
 from weigh.data.folds import assign_folds
 from weigh.train import logistic, probe
 from weigh.train.logistic import eigenbasis, solve
@@ -58,7 +59,7 @@ def test_the_walk_chooses_as_the_whole_grid(part, monkeypatch):
         for rows in inner.parts:
             seen = torch.ones(len(x), 1, dtype=torch.float64)
             seen[rows] = 0
-            one = solve(Rows.given(x), inner.truth, seen, torch.tensor([strength], dtype=torch.float64), basis,
+            one = solve(as_they_are(x), inner.truth, seen, torch.tensor([strength], dtype=torch.float64), basis,
                         columns=inner.columns, tolerance=1e-6, iterations=2000)  # fmt: skip
             held[rows] = x[rows] @ one.weight[0] + one.bias[0]
         losses[strength] = probe._log_loss(held, inner.truth)
@@ -84,7 +85,7 @@ def test_the_walk_ends_in_the_valley(losses):
 
 def problem(classes: int = 3, kind: torch.dtype = torch.float64, *, softmax: bool = True):
     rng = np.random.default_rng(3)
-    x = Rows.given(torch.from_numpy(rng.normal(size=(90, 30))).to(kind))
+    x = as_they_are(torch.from_numpy(rng.normal(size=(90, 30))).to(kind))
     target = rng.integers(0, classes, 90)
     truth = torch.from_numpy(target if softmax else np.eye(classes)[target])
     fold = torch.from_numpy(assign_folds(strata_of(target), folds=3, rng=rng).astype(np.int64))

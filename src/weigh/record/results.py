@@ -28,7 +28,7 @@ from weigh.spec import StudySpec
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
 T = TypeVar("T")
-Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
+Purpose = Literal["main", "order-check", "curve", "components", "cleaned", "refit"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,6 @@ class Results:
         test_looks: How often the test part was scored.
         winner: Candidate chosen on cross-validation alone, or None before that.
         models: Facts on each model address: parameters, macs, size_bytes, weights provenance, licence, input size.
-        measured: Study-level times and machine facts.
         unfinished: Candidate id -> planned runs that are not recorded yet; empty for a finished study.
         origin: "study" for our own runs; predictions that others made: "folds" for a cross-validation, "models" for
             trained models on a test set (then `main` holds one fold, one repeat for each run of a model).
@@ -181,7 +180,6 @@ class Results:
     test_looks: int = 0
     winner: str | None = None
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
-    measured: dict[str, Any] = field(default_factory=dict)
     unfinished: dict[str, int] = field(default_factory=dict)
     origin: Literal["study", "folds", "models"] = "study"
     measured_on: str = ""

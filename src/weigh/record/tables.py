@@ -68,7 +68,7 @@ def insert(
     """Write rows with their checksums.
 
     Args:
-        known: What happens where the key is there already.
+        on_conflict: What happens where the key is there already.
     """
     names = [*table.columns, "seal"]
     db.executemany(

@@ -131,7 +131,6 @@ PURPOSES = {
     "order-check": Text("order check", "顺序检查"),
     "curve": Text("learning curve", "学习曲线"),
     "components": Text("sources of variation", "变异来源"),
-    "resample": Text("resampling", "重抽样"),
     "cleaned": Text("cleaned data", "清洗后数据"),
     "refit": Text("refit on all training data", "用全部训练数据重新训练"),
 }

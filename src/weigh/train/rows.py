@@ -60,13 +60,6 @@ class Rows:
             whole.sub_(mean).div_(scale)
         return cls(source, index, mean, scale, whole)
 
-    @classmethod
-    def given(cls, features: torch.Tensor) -> Rows:
-        """Features `(n, width)` as they are, already standardised."""
-        width = features.shape[1]
-        ones = torch.ones(width, dtype=features.dtype)
-        return cls(features.numpy(), np.arange(len(features)), torch.zeros_like(ones), ones, features)
-
     def __len__(self) -> int:
         return len(self.index)
 
