@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weigh.execute.forecast import Forecast
 from weigh.execute.listener import Silent
 from weigh.execute.remaining import Remaining
 from weigh.plan.jobs import WORDS, _words_seconds, group_jobs
@@ -140,6 +141,13 @@ def test_the_forecast_counts_the_words_of_the_first_repeat(task, words, counted)
     )
     setting = SimpleNamespace(task=task, words=words)
     assert _words_seconds(runs, setting, {"seconds_per_example": 0.5}) == counted * ASKED_WORDS.texts * WORDS * 0.5
+
+
+def test_more_workers_than_jobs_make_nothing_faster():
+    forecast, job = SimpleNamespace(workers=4), SimpleNamespace(predicted_seconds=60.0)
+    assert Forecast.shared_seconds(forecast, [job]) == 60.0
+    assert Forecast.shared_seconds(forecast, [job] * 8) == 120.0
+    assert Forecast.shared_seconds(forecast, []) == 0.0
 
 
 @pytest.mark.parametrize("texts", [False, True])

@@ -89,7 +89,7 @@ def run_study(
             if needed:
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
                 listener.stage(_refit_words(jobs, shares))
-                listener.ahead(_shared_seconds(jobs, forecast))
+                listener.ahead(forecast.shared_seconds(jobs))
                 recorder.execute(jobs, keeper)
             keeper.close()
         ledger.set_facts(finished=True)
@@ -138,9 +138,7 @@ def _run_first(planner: Planner, forecast: Forecast, jobs: Sequence[Job], record
         if words is not None:
             recorder.listener.stage(words)
         ahead = first.union(c.id for c in plan.candidates if c.cheap) - ran
-        recorded = recorder.ledger.recorded()
-        missing = [run for run in plan.runs if run.candidate in ahead and run.key not in recorded]
-        jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+        jobs = forecast.missing_jobs((run for run in plan.runs if run.candidate in ahead), recorder.ledger.recorded())
         if words is not None:
             _tell_ahead(forecast, plan, recorder)
 
@@ -159,24 +157,16 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
     plan, jobs = run_race(forecast, ledger, recorder.execute, recorder.listener.stage, keep_time)
     while jobs:
         recorder.execute(next_block(jobs) if planner.clock.budget else jobs)
-        plan, recorded = keep_time(plan), ledger.recorded()
-        missing = [run for run in plan.runs if run.key not in recorded]
-        jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+        plan = keep_time(plan)
+        jobs = forecast.missing_jobs(plan.runs, ledger.recorded())
     return plan
 
 
 def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
     """How long what is left of `plan` is predicted to take, refits included: it is no longer what the forecast said."""
-    recorded = recorder.ledger.recorded()
-    missing = [run for run in plan.runs if run.key not in recorded]
-    jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+    jobs = forecast.missing_jobs(plan.runs, recorder.ledger.recorded())
     refits = refit_seconds(plan, forecast.prepared, forecast.timings)
-    recorder.listener.ahead(_shared_seconds(jobs, forecast) + refits)
-
-
-def _shared_seconds(jobs: Sequence[Job], forecast: Forecast) -> float:
-    """What the jobs are predicted to take by the clock, shared by the workers."""
-    return sum(job.predicted_seconds for job in jobs) / forecast.workers
+    recorder.listener.ahead(forecast.shared_seconds(jobs) + refits)
 
 
 def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:

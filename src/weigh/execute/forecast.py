@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.plan.finalists import Chosen, finalist_words
+from weigh.plan.jobs import group_jobs
 from weigh.plan.less_training import LessTraining
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
@@ -77,6 +79,19 @@ class Forecast:
     late: tuple[str, ...] = ()
     impossible: tuple[str, ...] = ()
     lacking: Text | None = None
+
+    def missing_jobs(self, runs: Iterable[Run], recorded: Collection[str]) -> list[Job]:
+        """Jobs of those of these runs that are not recorded yet.
+
+        Args:
+            recorded: Keys of runs.
+        """
+        missing = [run for run in runs if run.key not in recorded]
+        return group_jobs(missing, self.setting, self.timings, len(self.prepared.examples))
+
+    def shared_seconds(self, jobs: Sequence[Job]) -> float:
+        """What these jobs are predicted to take by the clock, shared by the workers; more workers than jobs make nothing faster."""
+        return sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""

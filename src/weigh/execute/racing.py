@@ -12,7 +12,6 @@ from dataclasses import replace
 from weigh.data.examples import Examples
 from weigh.execute.forecast import Forecast
 from weigh.language import Text, text
-from weigh.plan.jobs import group_jobs
 from weigh.plan.racing import Race, kept_runs, start_race
 from weigh.plan.runs import Plan
 from weigh.record.ledger import Ledger
@@ -50,7 +49,6 @@ def run_race(
     if forecast.race is None:
         return plan, jobs
     spec, examples = forecast.prepared.spec, forecast.prepared.examples
-    setting, timings = forecast.setting, forecast.timings
     heads = {c.id for c in plan.candidates if c.cheap}
     first = [job for job in jobs if job.runs[0].candidate in heads]
     if first:
@@ -75,16 +73,16 @@ def run_race(
             )
         announced = len(race.dropped)
         recorded = ledger.recorded()
-        missing = [run for run in left.runs if run.key not in recorded]
         if race.upto is None:
-            return left, group_jobs(missing, setting, timings, len(examples))
+            return left, forecast.missing_jobs(left.runs, recorded)
         alive = set(race.planned) - race.out
         block = [
             run
-            for run in missing
+            for run in left.runs
             if run.purpose == "main" and run.candidate in alive and run.repeat * race.folds + run.fold < race.upto
         ]
+        jobs = forecast.missing_jobs(block, recorded)
         # two candidates share their runs (the same options under two labels), or no time is left: nothing to decide by
-        if not block:
-            return left, group_jobs(missing, setting, timings, len(examples))
-        execute(group_jobs(block, setting, timings, len(examples)))
+        if not jobs:
+            return left, forecast.missing_jobs(left.runs, recorded)
+        execute(jobs)
