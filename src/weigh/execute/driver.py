@@ -248,7 +248,7 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged:
         if results.race is not None and candidate.id in results.race.out:
             continue  # it cannot be the best: no training and no look at the test part for it
         epochs, settled = None, {}
-        if RECIPES.get(candidate.recipe).trains == "network":
+        if not candidate.cheap:
             options = recipe_options(recipe_of(spec, candidate), spec.task)
             chooses = bool(RECIPES.get(candidate.recipe).chooses)
             epochs = None if chooses else median_epochs(results, candidate.id)

@@ -150,7 +150,7 @@ class LeftOut:
 
 def without_models(plan: Plan, models: Collection[str]) -> Plan:
     """The plan without these models."""
-    return shortened(plan, {}, {c.id for c in plan.candidates if c.model in models})
+    return plan.only({candidate.id for candidate in plan.candidates if candidate.model not in models})
 
 
 def with_heads(plan: Plan, whole: Plan, models: Collection[str]) -> Plan:

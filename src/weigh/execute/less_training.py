@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks, shortened
+from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks
 from weigh.execute.choices import Choose, ModelTimings
 from weigh.language import Text, text
 from weigh.plan.finalists import chooses_finalists, narrowed
@@ -21,7 +21,7 @@ from weigh.plan.less_training import LessTraining, heads_of, possible, with_less
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan, plan_runs
-from weigh.run import RECIPES, Candidate
+from weigh.run import Candidate
 from weigh.spec import StudySpec
 
 __all__ = ["Fitting", "all_at_once", "may_train_less", "networks_of", "only_networks"]
@@ -44,8 +44,7 @@ def _needed_in_full(spec: StudySpec) -> bool:
 
 def only_networks(plan: Plan) -> bool:
     """Whether networks are to be run, and nothing else."""
-    trained = {RECIPES.get(candidate.recipe).trains for candidate in plan.candidates}
-    return trained == {"network"}
+    return bool(plan.candidates) and not any(candidate.cheap for candidate in plan.candidates)
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class Fitting:
         kept = [c.id for c in order if c.id in ran] or [c.id for c in order[:1]]
         for candidate in order:
             more = [*kept, candidate.id]
-            rest = replace(self, whole=shortened(self.whole, {}, {c.id for c in everyone if c.id not in more}))
+            rest = replace(self, whole=self.whole.only(more))
             if candidate.id not in kept and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
                 break
             kept = more
@@ -234,5 +233,5 @@ def networks_of(plan: Plan, *, without: Collection[str] = ()) -> tuple[str, ...]
     Args:
         without: Candidates that do not count.
     """
-    trained = (c.model for c in plan.candidates if RECIPES.get(c.recipe).trains == "network" and c.id not in without)
+    trained = (c.model for c in plan.candidates if not c.cheap and c.id not in without)
     return tuple(dict.fromkeys(trained))

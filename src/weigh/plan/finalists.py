@@ -8,7 +8,6 @@ Before it: `runs.py`. After it: `record/finalists.py`, which reads the records; 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from weigh.errors import DesignError
@@ -98,10 +97,7 @@ def tried(
 
 def narrowed(plan: Plan, spec: StudySpec, models: Collection[str]) -> Plan:
     """The plan with nothing but what these finalists need."""
-    kept = tried(spec, plan.candidates, models)
-    ids = {candidate.id for candidate in kept}
-    repeats = {name: many for name, many in plan.repeats.items() if name in ids}
-    return replace(plan, candidates=kept, runs=tuple(run for run in plan.runs if run.candidate in ids), repeats=repeats)
+    return plan.only({candidate.id for candidate in tried(spec, plan.candidates, models)})
 
 
 def dearest_first(

@@ -152,11 +152,7 @@ def with_less(spec: StudySpec, less: LessTraining | None) -> StudySpec:
 
 def heads_of(plan: Plan) -> Plan:
     """The plan without networks."""
-    kept = tuple(c for c in plan.candidates if RECIPES.get(c.recipe).trains == "head")
-    ids = {candidate.id for candidate in kept}
-    repeats = {name: many for name, many in plan.repeats.items() if name in ids}
-    runs = tuple(run for run in plan.runs if run.candidate in ids)
-    return replace(plan, candidates=kept, runs=runs, repeats=repeats)
+    return plan.only({candidate.id for candidate in plan.candidates if candidate.cheap})
 
 
 def with_networks(plan: Plan, whole: Plan, examples: Examples, spec: StudySpec, less: LessTraining) -> Plan:
@@ -167,7 +163,7 @@ def with_networks(plan: Plan, whole: Plan, examples: Examples, spec: StudySpec, 
         whole: The design with these networks in full: candidates and folds are taken from it.
         spec: As from `with_less`.
     """
-    added = [c for c in whole.candidates if RECIPES.get(c.recipe).trains == "network" and c.model in less.models]
+    added = [c for c in whole.candidates if not c.cheap and c.model in less.models]
     runs = [
         _shorter(run, examples, spec, candidate, less)
         for candidate in added

@@ -60,6 +60,20 @@ class Plan:
                 repeats[run.candidate] = min(repeats[run.candidate], run.repeat)
         return {name: many for name, many in repeats.items() if many}
 
+    def only(self, ids: Collection[str]) -> Plan:
+        """What of the plan is of these candidates.
+
+        Args:
+            ids: Of candidates.
+        """
+        return replace(
+            self,
+            candidates=tuple(candidate for candidate in self.candidates if candidate.id in ids),
+            runs=tuple(run for run in self.runs if run.candidate in ids),
+            repeats={name: many for name, many in self.repeats.items() if name in ids},
+            folds={name: many for name, many in self.folds.items() if name in ids},
+        )
+
     def number(self, run: Run) -> int:
         """Which of `counts` a run of the main design is part of, from 0."""
         return run.fold if run.candidate in self.folds else run.repeat
