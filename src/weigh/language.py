@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["LANGUAGES", "Language", "Text", "detect_language", "join_texts", "text"]
+__all__ = ["LANGUAGES", "Language", "Text", "as_sentence", "detect_language", "join_texts", "text"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -43,6 +43,11 @@ def join_texts(parts: Iterable[Text | str], en: str, zh: str) -> Text:
     """The parts in their own languages, with `en` and `zh` between them; a string stands in both."""
     both = [part if isinstance(part, Text) else Text(part, part) for part in parts]
     return Text(en.join(part.en for part in both), zh.join(part.zh for part in both))
+
+
+def as_sentence(words: Text) -> Text:
+    """Words that stand inside of a sentence elsewhere, as one of their own: a capital letter, and a full stop."""
+    return Text(f"{words.en[:1].upper()}{words.en[1:]}.", f"{words.zh}。")
 
 
 class _Counting(Formatter):

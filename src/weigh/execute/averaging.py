@@ -10,7 +10,7 @@ from collections.abc import Callable
 from weigh.errors import SpecError
 from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
-from weigh.language import Text, text
+from weigh.language import Text, as_sentence, text
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
 from weigh.spec import OutputSpec
@@ -29,7 +29,7 @@ def check_average(output: OutputSpec, kind: Kind) -> None:
             text(
                 "output.ensemble=always: {k} cannot be averaged.", "output.ensemble=always：{k}不能取平均。", k=kind.title
             ),
-            Text(f"{kind.unaveraged.en[:1].upper()}{kind.unaveraged.en[1:]}.", f"{kind.unaveraged.zh}。"),
+            as_sentence(kind.unaveraged),
             text(
                 "Leave it out: the winner alone is saved.", "请去掉该设置：只保存优胜者。"
             ),

@@ -1,8 +1,8 @@
-"""Runs that findings need besides the score: the learning curve, crossed seeds, cleaned data.
+"""Runs that findings need besides the score: the order check, the learning curve, crossed seeds, cleaned data.
 
-All of them repeat a run of the main design and change one thing: fewer training examples, the seed of one source, or
-no suspects. Seeds and folds stay those of the main run, so every difference is paired, between sizes and between candidates.
-Before it: the folds of `runs.py`. After it: `findings/generalisation/curve.py`, `findings/stability/variation.py`, `findings/comparison/cleaned.py`.
+All but the order check, which has folds of its own, repeat a run of the main design and change one thing: fewer training examples, the seed of
+one source, or no suspects. Seeds and folds stay those of the main run, so every difference is paired, between sizes and between candidates.
+Before it: the folds of `runs.py`. After it: `findings/generalisation/order.py`, `findings/generalisation/curve.py`, `findings/stability/variation.py`, `findings/comparison/cleaned.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.folds import assign_folds
-from weigh.language import Text, text
+from weigh.data.folds import assign_blocks, assign_folds
+from weigh.language import Text, as_sentence, text
 from weigh.plan.identity import make_run
 from weigh.run import RECIPES, Candidate, Run
 from weigh.seeds import generator
 from weigh.spec import StudySpec
 
-__all__ = ["CLEANED_REPEATS", "SHARES", "Cut", "cleaned_runs", "crossed_runs", "curve_runs", "sources_of"]
+__all__ = [
+    "CLEANED_REPEATS",
+    "SHARES",
+    "Cut",
+    "cleaned_runs",
+    "crossed_runs",
+    "curve_runs",
+    "order_check_runs",
+    "sources_of",
+]
 
 PARTS = 8  # the training folds are dealt into so many parts; a subset is the first few of them
 SHARES = {
@@ -42,6 +51,41 @@ class Cut(NamedTuple):
     fold: int
     train: np.ndarray
     test: np.ndarray
+
+
+def order_check_runs(
+    examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], variants: Sequence[str], *, grouped: bool
+) -> list[Run] | Text:
+    """Runs on contiguous blocks of the order of the data, of heads on frozen features, or why there are none.
+
+    Args:
+        variants: "fifths", or the size of the blocks ("blocks:72", …).
+        grouped: The user named groups, which the folds of the main design respect.
+    """
+    heads = [c for c in candidates if c.cheap and not c.control]
+    if not spec.design.order_check:
+        return text("design.order_check is off.", "design.order_check 已关闭。")
+    if examples.kind.unordered is not None:
+        return as_sentence(examples.kind.unordered)
+    if not heads:
+        return text(
+            "The order check needs a recipe that trains only a head (probe); this study has none.",
+            "顺序检查需要只训练线性头的方案（probe），本研究没有。",
+        )
+    if grouped:
+        return text("The folds respect groups already.", "各折已按分组划分。")
+    train, runs = examples.where("train"), []
+    for candidate in heads:
+        for variant in variants:
+            size = None if variant == "fifths" else int(variant.split(":")[1])
+            rng = generator(spec.design.seed, "order-check", variant)
+            fold_of, _ = assign_blocks(examples.order[train], block_size=size, folds=spec.design.folds, rng=rng)
+            for fold in range(spec.design.folds):
+                inside = fold_of == fold
+                runs.append(
+                    make_run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside])
+                )
+    return runs
 
 
 def curve_runs(

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.folds import COPIES, GROUPS, assign_blocks, assign_folds, holdout
+from weigh.data.folds import COPIES, GROUPS, assign_folds, holdout
 from weigh.errors import DesignError
 from weigh.language import Text, text
 from weigh.plan.candidates import planned_repeats, recipe_of
 from weigh.plan.identity import make_run
-from weigh.plan.purposes import Cut, crossed_runs, curve_runs
+from weigh.plan.purposes import Cut, crossed_runs, curve_runs, order_check_runs
 from weigh.run import Candidate, Run
 from weigh.seeds import generator, seed
 from weigh.spec import StudySpec
@@ -187,34 +187,9 @@ def plan_runs(
         for cut in cuts[: counts[candidate.id] * design.folds]:
             runs.append(make_run(examples, spec, candidate, "main", "", *cut))
     skipped: dict[str, Text] = {}
-    cheap = [c for c in candidates if c.cheap and not c.control]
-    if not design.order_check:
-        skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
-    elif examples.kind.unordered is not None:
-        why = examples.kind.unordered
-        skipped["order-check"] = Text(f"{why.en[:1].upper()}{why.en[1:]}.", f"{why.zh}。")
-    elif not cheap:
-        skipped["order-check"] = text(
-            "The order check needs a recipe that trains only a head (probe); this study has none.",
-            "顺序检查需要只训练线性头的方案（probe），本研究没有。",
-        )
-    elif group is not None and group_of(examples, spec) is not None:
-        skipped["order-check"] = text("The folds respect groups already.", "各折已按分组划分。")
-    else:
-        order = examples.order[train]
-        for candidate in cheap:
-            for variant in variants:
-                size = None if variant == "fifths" else int(variant.split(":")[1])
-                rng = generator(design.seed, "order-check", variant)
-                fold_of, _ = assign_blocks(order, block_size=size, folds=design.folds, rng=rng)
-                for fold in range(design.folds):
-                    inside = fold_of == fold
-                    runs.append(
-                        make_run(
-                            examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside]
-                        )
-                    )
+    grouped = group_of(examples, spec) is not None
     for purpose, planned in (
+        ("order-check", order_check_runs(examples, spec, candidates, variants, grouped=grouped)),
         ("curve", curve_runs(examples, spec, candidates, counts, cuts, whole)),
         ("components", crossed_runs(examples, spec, candidates, counts, cuts)),
     ):
