@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.plan.test_runs import make_examples, make_spec
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.purposes import Cut, cleaned_runs
+from weigh.plan.identity import Split
+from weigh.plan.purposes import cleaned_runs
 from weigh.plan.runs import plan_runs
 
 
@@ -107,10 +108,10 @@ def test_cleaned_runs_leave_the_suspects_out_of_both_sides():
     examples, spec = make_examples(60), make_spec()
     suspects = np.zeros(60, bool)
     suspects[[3, 17, 40]] = True
-    cut = Cut(0, 0, np.arange(20, 60), np.arange(20))
-    runs = cleaned_runs(examples, spec, cross_candidates(spec)[:1], [cut], suspects)
+    split = Split(0, 0, np.arange(20, 60), np.arange(20))
+    runs = cleaned_runs(examples, spec, cross_candidates(spec)[:1], [split], suspects)
     assert len(runs) == 1
     assert set(runs[0].train) == set(range(20, 60)) - {40}
     assert set(runs[0].test) == set(range(20)) - {3, 17}
-    again = cleaned_runs(examples, spec, cross_candidates(spec)[:1], [cut], ~suspects)
+    again = cleaned_runs(examples, spec, cross_candidates(spec)[:1], [split], ~suspects)
     assert again[0].key != runs[0].key

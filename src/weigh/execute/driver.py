@@ -31,8 +31,9 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.finalists import chooses_finalists, finalist_words, with_first_recipe
+from weigh.plan.identity import Split
 from weigh.plan.jobs import group_jobs, next_block
-from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
+from weigh.plan.purposes import CLEANED_REPEATS, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
 from weigh.record.index import write_index
@@ -285,12 +286,12 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
         reason = text("Nothing is suspected.", "没有可疑的样本。")
     else:
         reason = None
-        cuts = [
-            Cut(run.repeat, run.fold, run.train, run.test)
+        splits = [
+            Split(run.repeat, run.fold, run.train, run.test)
             for run in plan.runs
             if run.purpose == "main" and run.candidate == heads[0] and run.repeat < CLEANED_REPEATS
         ]
-        runs = cleaned_runs(examples, spec, [results.candidate(name) for name in heads], cuts, suspects.mask)
+        runs = cleaned_runs(examples, spec, [results.candidate(name) for name in heads], splits, suspects.mask)
     skipped = {key: value for key, value in (ledger.fact("skipped") or {}).items() if key != "cleaned"}
     ledger.set_facts(skipped=skipped | ({} if reason is None else {"cleaned": [reason.en, reason.zh]}))
     return runs

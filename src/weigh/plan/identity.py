@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,21 @@ from weigh.run import LAYERS_RULE, RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
 
-__all__ = ["SOURCES", "make_run"]
+__all__ = ["SOURCES", "Split", "make_run"]
 
 NUMBERS = (
     4  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
 )
 SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
+
+
+class Split(NamedTuple):
+    """One fold of one repeat (-1 and -1: a refit): `(n,)` indices of the examples trained on and tested, ascending."""
+
+    repeat: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
 
 
 def make_run(
@@ -35,10 +44,7 @@ def make_run(
     candidate: Candidate,
     purpose: str,
     variant: str,
-    repeat: int,
-    fold: int,
-    train: np.ndarray,
-    test: np.ndarray,
+    split: Split,
     *,
     epochs: int | None = None,
     settled: Mapping[str, float] | None = None,
@@ -49,10 +55,11 @@ def make_run(
     """The run with its seeds and its key.
 
     Args:
-        train, test: `(n,)` indices into `examples`.
+        split: Indices into `examples`.
         paired: Take the seeds of the main run of the same repeat and fold, so that only what the purpose changes differs.
         changed: Source -> number of another seed for it (0 is the seed that it has anyway).
     """
+    repeat, fold, train, test = split
     recipe = recipe_of(spec, candidate)
     options, vary, base = recipe_options(recipe, spec.task), spec.design.vary, spec.design.seed
     options = examples.kind.resolved(options, examples.target) | choice_options(recipe, spec.task)

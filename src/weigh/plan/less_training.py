@@ -20,7 +20,7 @@ from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.plan.candidates import candidate_id, recipe_of
-from weigh.plan.identity import make_run
+from weigh.plan.identity import Split, make_run
 from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
@@ -188,4 +188,5 @@ def _shorter(run: Run, examples: Examples, spec: StudySpec, candidate: Candidate
     options = recipe_options(recipe_of(spec, candidate), spec.task)
     # None: as the user set it, with a validation part
     epochs = less.epochs if options.get("epochs") == less.epochs else None
-    return make_run(examples, spec, candidate, "main", "", run.repeat, run.fold, run.train, run.test, epochs=epochs)
+    split = Split(run.repeat, run.fold, run.train, run.test)
+    return make_run(examples, spec, candidate, "main", "", split, epochs=epochs)

@@ -8,14 +8,13 @@ Before it: the folds of `runs.py`. After it: `findings/generalisation/order.py`,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_blocks, assign_folds
 from weigh.language import Text, as_sentence, text
-from weigh.plan.identity import make_run
+from weigh.plan.identity import Split, make_run
 from weigh.run import RECIPES, Candidate, Run
 from weigh.seeds import generator
 from weigh.spec import StudySpec
@@ -23,7 +22,6 @@ from weigh.spec import StudySpec
 __all__ = [
     "CLEANED_REPEATS",
     "SHARES",
-    "Cut",
     "cleaned_runs",
     "crossed_runs",
     "curve_runs",
@@ -42,15 +40,6 @@ SPARED = ("size:0.75", "size:0.25")  # predictions are as good without them, but
 SMALLEST_TRAINING = 20  # training examples below which a point of the curve says nothing
 CURVE_REPEATS = 2
 CLEANED_REPEATS = 2
-
-
-class Cut(NamedTuple):
-    """One fold of one repeat: indices of the examples trained on and tested."""
-
-    repeat: int
-    fold: int
-    train: np.ndarray
-    test: np.ndarray
 
 
 def order_check_runs(
@@ -82,9 +71,8 @@ def order_check_runs(
             fold_of, _ = assign_blocks(examples.order[train], block_size=size, folds=spec.design.folds, rng=rng)
             for fold in range(spec.design.folds):
                 inside = fold_of == fold
-                runs.append(
-                    make_run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside])
-                )
+                split = Split(0, fold, train[~inside], train[inside])
+                runs.append(make_run(examples, spec, candidate, "order-check", variant, split))
     return runs
 
 
@@ -93,7 +81,7 @@ def curve_runs(
     spec: StudySpec,
     candidates: Sequence[Candidate],
     repeats: Mapping[str, int],
-    cuts: Sequence[Cut],
+    splits: Sequence[Split],
     group: np.ndarray | None,
 ) -> list[Run] | Text:
     """Runs on nested parts of the training folds, or why there are none.
@@ -104,7 +92,7 @@ def curve_runs(
 
     Args:
         repeats: Candidate id -> planned repeats.
-        cuts: In the order (repeat, fold).
+        splits: In the order (repeat, fold).
         group: `(n,)` groups and copies of all examples, or None.
     """
     wanted = spec.design.curve
@@ -116,11 +104,11 @@ def curve_runs(
             "The learning curve of recipes that train the network is planned only with design.curve: true.",
             "训练整个网络的方案只有在设置 design.curve: true 时才安排学习曲线。",
         )
-    cuts = [cut for cut in cuts if cut.repeat < CURVE_REPEATS]
-    units = min(len(cut.train) if group is None else len(np.unique(group[cut.train])) for cut in cuts)
+    splits = [split for split in splits if split.repeat < CURVE_REPEATS]
+    units = min(len(split.train) if group is None else len(np.unique(group[split.train])) for split in splits)
     if units < PARTS:
         return text("The training folds cannot be cut into {p} parts.", "训练折无法切分成 {p} 份。", p=PARTS)
-    nested = [_nested(examples, spec, cut, group) for cut in cuts]
+    nested = [_nested(examples, spec, split, group) for split in splits]
     variants = [v for v in SHARES if all(_large_enough(examples, subsets[v]) for subsets in nested)]
     for spared in SPARED if not wanted else ():
         if len(variants) > 2 and spared in variants:
@@ -128,26 +116,24 @@ def curve_runs(
     if sum(SHARES[v] <= PARTS // 2 for v in variants) < 2:
         return text("There are too few examples for a learning curve.", "样本太少，无法得到学习曲线。")
     return [
-        make_run(
-            examples, spec, candidate, "curve", variant, cut.repeat, cut.fold, subsets[variant], cut.test, paired=True
-        )
+        make_run(examples, spec, candidate, "curve", variant, split._replace(train=subsets[variant]), paired=True)
         for candidate in chosen
-        for cut, subsets in zip(cuts, nested, strict=True)
-        if cut.repeat < repeats[candidate.id]
+        for split, subsets in zip(splits, nested, strict=True)
+        if split.repeat < repeats[candidate.id]
         for variant in variants
     ]
 
 
-def _nested(examples: Examples, spec: StudySpec, cut: Cut, group: np.ndarray | None) -> dict[str, np.ndarray]:
+def _nested(examples: Examples, spec: StudySpec, split: Split, group: np.ndarray | None) -> dict[str, np.ndarray]:
     """Variant -> indices of a subset of the training folds, each within the next."""
-    rng = generator(spec.design.seed, "curve", cut.repeat if "split" in spec.design.vary else 0, cut.fold)
+    rng = generator(spec.design.seed, "curve", split.repeat if "split" in spec.design.vary else 0, split.fold)
     part = assign_folds(
-        examples.strata(cut.train, stratify=spec.design.stratify),
+        examples.strata(split.train, stratify=spec.design.stratify),
         folds=PARTS,
         rng=rng,
-        group=None if group is None else group[cut.train],
+        group=None if group is None else group[split.train],
     )
-    return {variant: cut.train[part < parts] for variant, parts in SHARES.items()}
+    return {variant: split.train[part < parts] for variant, parts in SHARES.items()}
 
 
 def _large_enough(examples: Examples, subset: np.ndarray) -> bool:
@@ -171,7 +157,7 @@ def crossed_runs(
     spec: StudySpec,
     candidates: Sequence[Candidate],
     repeats: Mapping[str, int],
-    cuts: Sequence[Cut],
+    splits: Sequence[Split],
 ) -> list[Run] | Text:
     """Every fold trained again with another seed of one source, the others held fixed, or why there are no such runs.
 
@@ -191,16 +177,13 @@ def crossed_runs(
             candidate,
             "components",
             f"{source}:{number}",
-            cut.repeat,
-            cut.fold,
-            cut.train,
-            cut.test,
+            split,
             paired=True,
             changed={source: number},
         )
         for candidate in candidates
         if not candidate.control
-        for cut in cuts[: repeats[candidate.id] * spec.design.folds]
+        for split in splits[: repeats[candidate.id] * spec.design.folds]
         for source in sources_of(candidate.recipe)
         if source in spec.design.vary
         for number in range(1, seeds)
@@ -212,7 +195,7 @@ def crossed_runs(
 
 
 def cleaned_runs(
-    examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], cuts: Sequence[Cut], suspects: np.ndarray
+    examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], splits: Sequence[Split], suspects: np.ndarray
 ) -> list[Run]:
     """The main runs of these candidates once more, without the suspects, in training and in scoring.
 
@@ -221,10 +204,9 @@ def cleaned_runs(
     """
     runs = []
     for candidate in candidates:
-        for cut in cuts:
-            kept, tested = cut.train[~suspects[cut.train]], cut.test[~suspects[cut.test]]
-            if len(kept) and len(tested):
-                runs.append(
-                    make_run(examples, spec, candidate, "cleaned", "", cut.repeat, cut.fold, kept, tested, paired=True)
-                )
+        for split in splits:
+            train, test = (side[~suspects[side]] for side in (split.train, split.test))
+            if len(train) and len(test):
+                rest = split._replace(train=train, test=test)
+                runs.append(make_run(examples, spec, candidate, "cleaned", "", rest, paired=True))
     return runs

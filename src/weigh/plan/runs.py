@@ -16,8 +16,8 @@ from weigh.data.folds import COPIES, GROUPS, assign_folds, holdout
 from weigh.errors import DesignError
 from weigh.language import Text, text
 from weigh.plan.candidates import planned_repeats, recipe_of
-from weigh.plan.identity import make_run
-from weigh.plan.purposes import Cut, crossed_runs, curve_runs, order_check_runs
+from weigh.plan.identity import Split, make_run
+from weigh.plan.purposes import crossed_runs, curve_runs, order_check_runs
 from weigh.run import Candidate, Run
 from weigh.seeds import generator, seed
 from weigh.spec import StudySpec
@@ -167,31 +167,31 @@ def plan_runs(
     design = spec.design
     folds = []
     for repeat in range(max(counts.values(), default=0)):
-        split = seed(design.seed, "split", repeat if "split" in design.vary else 0)
+        split_seed = seed(design.seed, "split", repeat if "split" in design.vary else 0)
         folds.append(
             assign_folds(
                 strata,
                 folds=design.folds,
-                rng=np.random.default_rng(split),
+                rng=np.random.default_rng(split_seed),
                 group=group,
                 units=units_of(examples, spec),
             )
         )
-    cuts = [
-        Cut(repeat, fold, train[of != fold], train[of == fold])
+    splits = [
+        Split(repeat, fold, train[of != fold], train[of == fold])
         for repeat, of in enumerate(folds)
         for fold in range(design.folds)
     ]
     runs = []
     for candidate in candidates:
-        for cut in cuts[: counts[candidate.id] * design.folds]:
-            runs.append(make_run(examples, spec, candidate, "main", "", *cut))
+        for split in splits[: counts[candidate.id] * design.folds]:
+            runs.append(make_run(examples, spec, candidate, "main", "", split))
     skipped: dict[str, Text] = {}
     grouped = group_of(examples, spec) is not None
     for purpose, planned in (
         ("order-check", order_check_runs(examples, spec, candidates, variants, grouped=grouped)),
-        ("curve", curve_runs(examples, spec, candidates, counts, cuts, whole)),
-        ("components", crossed_runs(examples, spec, candidates, counts, cuts)),
+        ("curve", curve_runs(examples, spec, candidates, counts, splits, whole)),
+        ("components", crossed_runs(examples, spec, candidates, counts, splits)),
     ):
         if isinstance(planned, Text):
             skipped[purpose] = planned
@@ -205,19 +205,9 @@ def refit_run(
     settled: Mapping[str, float] | None = None,
 ) -> Run:  # fmt: skip
     """The candidate trained on all training data; scored once on the test part and further test sets, if there are any."""
+    split = Split(-1, -1, examples.where("train"), np.flatnonzero(examples.part != "train"))
     return make_run(
-        examples,
-        spec,
-        candidate,
-        "refit",
-        "",
-        -1,
-        -1,
-        examples.where("train"),
-        np.flatnonzero(examples.part != "train"),
-        epochs=epochs,
-        settled=settled,
-        keep_weights=keep_weights,
+        examples, spec, candidate, "refit", "", split, epochs=epochs, settled=settled, keep_weights=keep_weights
     )
 
 
