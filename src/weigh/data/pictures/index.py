@@ -19,7 +19,7 @@ from weigh.data.pictures.imagenet_lists import list_validation
 from weigh.data.pictures.tables import list_table
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.folders import list_folder
-from weigh.data.rows.hub import hub_name
+from weigh.data.rows.hub import hub_name, is_saved
 from weigh.data.rows.listing import Listing
 from weigh.data.rows.number_labels import keep_numbers
 from weigh.data.rows.paths import no_such_path
@@ -84,7 +84,7 @@ def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | N
     if (validation := list_validation(path, data_root(spec, path))) is not None:
         return validation
     if path.is_dir():
-        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        if is_saved(path):
             from weigh.data.pictures.saved import list_saved
 
             return list_saved(path, spec, progress=progress)

@@ -16,7 +16,17 @@ from weigh.errors import DataError, MissingExtra, reason_of
 from weigh.language import Text, text
 from weigh.settings import offline_by_environment, user_path, way_online
 
-__all__ = ["hub_name", "label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
+__all__ = [
+    "hub_name",
+    "is_saved",
+    "label_names",
+    "label_of",
+    "library",
+    "load_hub",
+    "load_raw",
+    "load_saved",
+    "read_saved",
+]
 
 Progress = Callable[[str, int, int], None] | None
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # OWNER/NAME
@@ -35,6 +45,11 @@ def hub_name(address: str) -> str | None:
     path = user_path(address)
     is_name = NAME.fullmatch(address) is not None and SUFFIX.search(address) is None
     return address if is_name and not path.exists() and not path.parent.exists() else None
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote the folder."""
+    return any((folder / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
 
 
 def load_saved(folder: Path) -> dict[str, Columns]:

@@ -14,7 +14,7 @@ from typing import Any
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
-from weigh.data.rows.hub import hub_name, load_raw, read_saved
+from weigh.data.rows.hub import hub_name, is_saved, load_raw, read_saved
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
@@ -71,7 +71,7 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
     path = Path(os.path.abspath(path))
     if not path.is_dir():
         return _from_files([_candidate(path, "train", spec)], path.parent, [])
-    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+    if is_saved(path):
         return _from_datasets(read_saved(path), path, spec)
     candidates: list[Candidate] = []
     untagged: list[str] = []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
-from weigh.data.rows.hub import hub_name, load_hub, load_saved
+from weigh.data.rows.hub import hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
@@ -78,7 +78,7 @@ class TextSource:
         path = Path(os.path.abspath(path))
         if not path.is_dir():
             return self._from_files([self._candidate(path, "train")], path.parent, [])
-        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        if is_saved(path):
             return self._from_datasets(load_saved(path), path)
         if has_text_classes(path):
             return self._from_class_folders(path, address)
