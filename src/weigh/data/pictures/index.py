@@ -22,7 +22,7 @@ from weigh.data.rows.folders import list_folder
 from weigh.data.rows.hub import hub_name, is_saved
 from weigh.data.rows.listing import Listing
 from weigh.data.rows.number_labels import keep_numbers
-from weigh.data.rows.paths import no_such_path
+from weigh.data.rows.paths import inner_test_folder, no_such_path
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
 from weigh.files import open_regular
@@ -116,10 +116,7 @@ def source_path(address: str, spec: DataSpec) -> tuple[Path, Path | None]:
     if not (path.is_dir() or path.is_file()):
         open_regular(path).close()  # refuses a pipe or a device, by its name
     path = Path(os.path.abspath(path))
-    if not spec.test or address != spec.train:
-        return path, None
-    test = Path(os.path.abspath(user_path(spec.test)))
-    return path, test if test.is_dir() and test != path and test.is_relative_to(path) else None
+    return path, inner_test_folder(path, address, spec)
 
 
 def data_root(spec: DataSpec, table: Path) -> Path | None:

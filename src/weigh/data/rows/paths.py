@@ -20,8 +20,9 @@ from weigh.data.rows.trees import is_folder
 from weigh.errors import DataError, did_you_mean
 from weigh.language import Text, text
 from weigh.problem import Problem
+from weigh.spec import DataSpec
 
-__all__ = ["Found", "Resolver", "found_otherwise", "no_such_path"]
+__all__ = ["Found", "Resolver", "found_otherwise", "inner_test_folder", "no_such_path"]
 
 # Where the pictures of a table of bare ids usually lie, beside the table.
 USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")
@@ -333,6 +334,18 @@ def found_otherwise(pairs: Sequence[tuple[str, str]], rows: int) -> list[Problem
             details=tuple({"path": path, "written": written} for written, path in pairs),
         )
     ]
+
+
+def inner_test_folder(folder: Path, address: str, spec: DataSpec) -> Path | None:
+    """The folder of the test part where it lies inside the training source, and is to be left out there; None: it does not.
+
+    Args:
+        folder: Where the source `address` lies, absolute.
+    """
+    if not spec.test or address != spec.train:
+        return None
+    test = Path(os.path.abspath(Path(spec.test).expanduser()))
+    return test if test.is_dir() and test != folder and test.is_relative_to(folder) else None
 
 
 def no_such_path(path: Path) -> DataError:

@@ -16,7 +16,7 @@ from weigh.data.rows.hub import hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
-from weigh.data.rows.paths import no_such_path
+from weigh.data.rows.paths import inner_test_folder, no_such_path
 from weigh.data.rows.trees import files_in
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
@@ -158,7 +158,7 @@ class TextSource:
                     severity="note",
                 )
             )
-        left_out = _Found()
+        left_out = _SetAside()
         for candidate in files:
             if candidate not in secret:
                 self._append(listing, candidate, left_out, root, several=several)
@@ -171,7 +171,9 @@ class TextSource:
             raise nothing_usable(files[0].path, listing.problems)
         return listing
 
-    def _append(self, listing: Listing, candidate: Candidate, left_out: _Found, root: Path, *, several: bool) -> None:
+    def _append(
+        self, listing: Listing, candidate: Candidate, left_out: _SetAside, root: Path, *, several: bool
+    ) -> None:
         table: TableFile = candidate.content
         columns, name = table.columns, candidate.path.relative_to(root).as_posix()
         parts, odd_parts, split_column = parts_of_rows(columns, self.spec.columns)
@@ -224,10 +226,7 @@ class TextSource:
         listing.separator = separator or listing.separator
 
     def _from_class_folders(self, folder: Path, address: str) -> Listing:
-        inside = (
-            Path(os.path.abspath(user_path(self.spec.test))) if self.spec.test and address == self.spec.train else None
-        )
-        inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
+        inside = inner_test_folder(folder, address, self.spec)
         listing = list_folder(folder, TEXT_FILES, without=inside, level=self.spec.class_folder)
         read = []
         encodings: dict[str, str] = {}
@@ -267,7 +266,7 @@ class TextSource:
 
 
 @dataclass
-class _Found:
+class _SetAside:
     """Rows that are set aside, over all files of a source."""
 
     unlabelled: list[str] = field(default_factory=list)
