@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from weigh.errors import DataError
 from weigh.language import Text
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "refuse_errors"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,14 @@ class Problem:
     do: Text | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     details: tuple[dict[str, Any], ...] = ()
+
+
+def refuse_errors(problems: Iterable[Problem]) -> None:
+    """Nothing where the data can be used.
+
+    Raises:
+        DataError: The first problem that forbids it.
+    """
+    for problem in problems:
+        if problem.severity == "error":
+            raise DataError(problem.sentence, problem.why, problem.do)

@@ -10,11 +10,11 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.disk import replacing
-from weigh.errors import DataError
 from weigh.execute.choices import usable_cores
 from weigh.execute.listener import Listener
 from weigh.language import text
 from weigh.models.address import check_trust
+from weigh.problem import refuse_errors
 from weigh.run import Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
@@ -50,9 +50,8 @@ def _read(spec: StudySpec, task: str, listener: Listener) -> Examples:
     from weigh.data.readers import read_and_check
 
     examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=listener.progress)
+    refuse_errors(problems)
     for problem in problems:
-        if problem.severity == "error":
-            raise DataError(problem.sentence, problem.why, problem.do)
         if problem.severity == "warning":
             listener.stage(problem.sentence)
     return examples

@@ -22,6 +22,7 @@ from weigh.execute.listener import Listener
 from weigh.files import read_json
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.problem import refuse_errors
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
@@ -89,12 +90,8 @@ def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
     examples, problems = READERS.get(TASKS.get(IMAGE_CLASSIFICATION).medium).read(
         spec.data, (LABEL,), offline=spec.run.offline, progress=listener.progress
     )
-    notes = []
-    for problem in problems:
-        if problem.severity == "error":
-            raise DataError(problem.sentence, problem.why, problem.do)
-        if problem.severity == "warning":
-            notes.append(problem.sentence)
+    refuse_errors(problems)
+    notes = [problem.sentence for problem in problems if problem.severity == "warning"]
     tests = examples.where("test")
     if 0 < len(tests) < len(examples):
         notes.append(

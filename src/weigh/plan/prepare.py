@@ -15,7 +15,7 @@ from weigh.language import Text, text
 from weigh.metrics.tables import require_metric
 from weigh.plan.candidates import needs_models
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
-from weigh.problem import Problem
+from weigh.problem import Problem, refuse_errors
 from weigh.run import RECIPES, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_recipes import recipes_of_study
@@ -70,7 +70,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     problems = [*recognised, *problems]
     require_metric(spec.primary, examples.kind)
     examples = positive_last(examples, spec)
-    _refuse(problems)
+    refuse_errors(problems)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
     examples = replace(examples, group=group_of(examples, spec))
     unlabelled, left_out = read_unlabelled(spec, examples, progress=progress)
@@ -87,7 +87,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         None if dealt is None else dealt[train],
         units=units_of(examples, spec),
     )
-    _refuse(alone)
+    refuse_errors(alone)
     problems += alone
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
     ordered = spec.design.order_check and examples.kind.unordered is None
@@ -123,13 +123,6 @@ def _check_different(recipes: Sequence[RecipeSpec], task: str) -> None:
                 text("Leave {b} out, or set an option of it to something else (weigh recipes lists them).",
                      "请去掉 {b}，或改变它的某个选项（见 weigh recipes）。", b=other.name),
             )  # fmt: skip
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    """Raise the first problem that forbids a study."""
-    worst = next((problem for problem in problems if problem.severity == "error"), None)
-    if worst is not None:
-        raise DataError(worst.sentence, worst.why, worst.do)
 
 
 def _task(spec: StudySpec) -> str:

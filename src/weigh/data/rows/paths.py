@@ -344,7 +344,7 @@ def inner_test_folder(folder: Path, address: str, spec: DataSpec) -> Path | None
     """
     if not spec.test or address != spec.train:
         return None
-    test = Path(os.path.abspath(Path(spec.test).expanduser()))
+    test = Path(os.path.abspath(user_path(spec.test)))
     return test if test.is_dir() and test != folder and test.is_relative_to(folder) else None
 
 
