@@ -17,12 +17,28 @@ from weigh.models.maps import Pyramid
 from weigh.models.network import Network
 from weigh.registry import Registry
 
-__all__ = ["HEADS", "Exported", "Head", "head_of", "plain_answers"]
+__all__ = ["HEADS", "Exported", "Head", "head_of", "number_of_classes", "plain_answers", "same_total"]
 
 
 def plain_answers(_head: nn.Module, logits: torch.Tensor, _batch: Batch, _width: int) -> np.ndarray:
     """`(n, width)` float32: the logits themselves."""
     return logits.float().cpu().numpy()
+
+
+def number_of_classes(examples: Examples) -> int:
+    """For heads with an output, or a recorded number, for every class."""
+    return len(examples.classes)
+
+
+def same_total(counts: np.ndarray) -> torch.Tensor:
+    """`(classes,)` float32 weights that give every class that occurs the same total, one on average; 0 for the others.
+
+    Args:
+        counts: `(classes,)` how often each occurs.
+    """
+    occurs = counts > 0
+    weights = counts.sum() / (np.maximum(counts, 1) * max(int(occurs.sum()), 1))
+    return torch.from_numpy(np.where(occurs, weights, 0).astype(np.float32))
 
 
 class Exported(NamedTuple):

@@ -19,8 +19,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.ops import batched_nms
 
-from weigh.data.examples import Examples
-from weigh.heads.base import HEADS, Exported, Head
+from weigh.heads.base import HEADS, Exported, Head, number_of_classes, same_total
 from weigh.heads.box_assignment import NOBODY, SIDE, assign, inside, overlap_of_pairs
 from weigh.inputs.augment import augment_boxes
 from weigh.inputs.base import Batch, Placed
@@ -195,14 +194,12 @@ def _count(target: torch.Tensor) -> int:
     return len(target) + int((target[..., 4] >= 0).sum())
 
 
-def _same_total(target: np.ndarray, classes: int) -> torch.Tensor:
-    """`(classes,)` weights that give the boxes of every class that occurs the same total."""
+def _balance(target: np.ndarray, classes: int) -> torch.Tensor:
+    """By boxes; crowds are none."""
     counts = np.zeros(classes)
     for boxes in target:
         counts += np.bincount(boxes.classes[(boxes.classes >= 0) & ~boxes.crowd], minlength=classes)
-    occurs = counts > 0
-    weights = counts.sum() / (np.maximum(counts, 1) * max(int(occurs.sum()), 1))
-    return torch.from_numpy(np.where(occurs, weights, 0).astype(np.float32))
+    return same_total(counts)
 
 
 # ---- answers
@@ -266,10 +263,6 @@ def _settle(recorded: np.ndarray, _target: np.ndarray) -> dict[str, float]:
     return {"threshold": best_threshold(recorded)}
 
 
-def _classes(examples: Examples) -> int:
-    return len(examples.classes)
-
-
 def _exported(logits: torch.Tensor, _pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Corners in pixels of the frame, and the score of every class, of all places."""
     scores, corners, _ = _split(logits)
@@ -278,13 +271,13 @@ def _exported(logits: torch.Tensor, _pictures: torch.Tensor) -> tuple[torch.Tens
 
 # the loss of a model's own detector is its own (`models.own_boxes`)
 OWN = Head(
-    _classes, _classes, _targets, _loss, len, _own_answers, port="boxes", settle=_settle,  # type: ignore[arg-type]
+    number_of_classes, number_of_classes, _targets, _loss, len, _own_answers, port="boxes", settle=_settle,  # type: ignore[arg-type]
     exported=Exported(("boxes", "scores"), _own_exported),
 )  # fmt: skip
 HEADS.register(
     BoxesKind.name,
     Head(
-        _classes, _classes, _targets, _loss, _count, _answers, balance=_same_total, port="maps", decoder=Detector,
-        settle=_settle, exported=Exported(("boxes", "scores"), _exported), own=OWN,
+        number_of_classes, number_of_classes, _targets, _loss, _count, _answers, balance=_balance, port="maps",
+        decoder=Detector, settle=_settle, exported=Exported(("boxes", "scores"), _exported), own=OWN,
     ),
 )  # fmt: skip

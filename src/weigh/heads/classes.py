@@ -6,16 +6,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from weigh.data.examples import Examples
-from weigh.heads.base import HEADS, Head
+from weigh.heads.base import HEADS, Head, number_of_classes, same_total
 from weigh.inputs.base import Placed
 from weigh.kinds.label import Label
 from weigh.kinds.labels import Labels
-
-
-def _classes(examples: Examples) -> int:
-    return len(examples.classes)
-
 
 # One label ------------------------------------------------------------------------------------------------------------
 
@@ -33,13 +27,11 @@ def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, weight: torch.Ten
     return functional.cross_entropy(logits, target, weight=weight, reduction="sum") / len(target)
 
 
-def _same_total(target: np.ndarray, classes: int) -> torch.Tensor:
-    """`(classes,)` weights that give every class that occurs the same total."""
-    counts = np.bincount(target, minlength=classes)
-    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
+def _balance(target: np.ndarray, classes: int) -> torch.Tensor:
+    return same_total(np.bincount(target, minlength=classes))
 
 
-HEADS.register(Label.name, Head(_classes, _classes, _index, _cross_entropy, balance=_same_total))
+HEADS.register(Label.name, Head(number_of_classes, number_of_classes, _index, _cross_entropy, balance=_balance))
 
 
 # Several labels -------------------------------------------------------------------------------------------------------
@@ -61,4 +53,4 @@ def _both_answers(target: np.ndarray, _classes: int) -> torch.Tensor:
     return torch.from_numpy(((len(target) - positive) / np.maximum(positive, 1)).astype(np.float32))
 
 
-HEADS.register(Labels.name, Head(_classes, _classes, _marks, _binary, balance=_both_answers))
+HEADS.register(Labels.name, Head(number_of_classes, number_of_classes, _marks, _binary, balance=_both_answers))

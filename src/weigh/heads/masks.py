@@ -13,8 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from weigh.data.examples import Examples
-from weigh.heads.base import HEADS, Exported, Head
+from weigh.heads.base import HEADS, Exported, Head, number_of_classes, same_total
 from weigh.inputs.augment import augment_labels
 from weigh.inputs.base import Batch, Placed
 from weigh.kinds.base import rows_of
@@ -161,16 +160,9 @@ def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) 
     return rows_of(maps)
 
 
-def _classes(examples: Examples) -> int:
-    return len(examples.classes)
-
-
-def _same_total(target: np.ndarray, _classes: int) -> torch.Tensor:
-    """`(classes,)` weights that give the pixels of every class that occurs the same total."""
-    counts = np.sum([mask.counts for mask in target], axis=0, dtype=np.float64)
-    occurs = counts > 0
-    weights = counts.sum() / (np.maximum(counts, 1) * max(int(occurs.sum()), 1))
-    return torch.from_numpy(np.where(occurs, weights, 0).astype(np.float32))
+def _balance(target: np.ndarray, _classes: int) -> torch.Tensor:
+    """By pixels."""
+    return same_total(np.sum([mask.counts for mask in target], axis=0, dtype=np.float64))
 
 
 def _exported(logits: torch.Tensor, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -182,7 +174,7 @@ def _exported(logits: torch.Tensor, pictures: torch.Tensor) -> tuple[torch.Tenso
 HEADS.register(
     Masks.name,
     Head(
-        _classes, _classes, _targets, _cross_entropy, _pixels, _answers, balance=_same_total,
+        number_of_classes, number_of_classes, _targets, _cross_entropy, _pixels, _answers, balance=_balance,
         losses={"cross-entropy": _cross_entropy, "cross-entropy+dice": _with_dice}, port="maps", decoder=decoder_of,
         exported=Exported(("logits", "label"), _exported),
     ),

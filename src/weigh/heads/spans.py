@@ -62,7 +62,6 @@ def _start(network: Network, training: Examples) -> None:
 def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
     """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
-    rows = batch.inputs
     words, owner = batch.inputs[:, 3].cpu().numpy(), batch.inputs[:, 4, 0].cpu().numpy()
     lengths = batch.inputs[:, 5, 0].cpu().numpy()
     codes: list[np.ndarray] = []
