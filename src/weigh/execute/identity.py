@@ -33,29 +33,28 @@ def check_same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> Non
     Raises:
         StudyMismatch: The folder holds another study.
     """
-    seen = ledger.fact("identity")
+    recorded = ledger.fact("identity")
     now = identity_of(spec, examples)
-    if seen is None:
+    if recorded is None:
         return
-    elsewhere = text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称")
-    names = {
+    names = {  # the first that differs is named
         "task": text("task", "任务"),
-        "data": text("data", "数据"),
         "n": text("number of examples", "样本数"),
+        "data": text("data", "数据"),
         "test": text("held-out share (design.test)", "留出比例（design.test）"),
         "seed": text("seed (design.seed)", "随机种子（design.seed）"),
     }
-    for key in ("task", "n", "data", "test", "seed"):
-        if seen[key] != now[key]:
+    for key, name in names.items():
+        if recorded[key] != now[key]:
             raise StudyMismatch(
                 text(
                     "{f} holds a study with another {w}: recorded {a}, now {b}.",
                     "{f} 中的研究{w}不同：记录为 {a}，现在是 {b}。",
                     f=ledger.folder,
-                    w=names[key],
-                    a=str(seen[key])[:24],
+                    w=name,
+                    a=str(recorded[key])[:24],
                     b=str(now[key])[:24],
                 ),
                 text("Results of different data must not be mixed in one table.", "不同数据的结果不能混在同一张表里。"),
-                elsewhere,
+                text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称"),
             )

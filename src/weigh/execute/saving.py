@@ -127,7 +127,7 @@ class Keeper:
 
     def _recalibrate(self) -> None:
         """Give the saved winner the temperature and margins of all runs: its refit stays where further repeats do not change it."""
-        from weigh.saved.folder import read_config, write_config
+        from weigh.saved.folder import read_config, rewrite_config
 
         out_of_fold = None if self.winner is None else self.results.out_of_fold(self.winner.candidate)
         if self.winner is None or out_of_fold is None or self.ledger.fact("saved_model") != self.winner.key:
@@ -142,9 +142,7 @@ class Keeper:
         if math.isclose(former[0], temperature, rel_tol=1e-6) and _same_margins(former[1], margins):
             return
         listed = None if margins is None else margins.tolist()
-        write_config(
-            self._model, {**config, "weigh": {**own, "temperature": temperature, "margins": listed}}, own["files"]
-        )
+        rewrite_config(self._model, config, temperature=temperature, margins=listed)
         self.ledger.set_facts(temperature=temperature)
 
     def _judge_former(self, folder: Path) -> None:

@@ -21,7 +21,7 @@ from weigh.data.examples import Examples, NewExamples
 from weigh.errors import ModelError, reason_of
 from weigh.language import Text, text
 from weigh.notices import notice
-from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, write_config
+from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, rewrite_config, write_config
 from weigh.saved.meaning import Each, Meaning, Progress
 from weigh.saved.model import SavedModel, load_saved
 
@@ -143,9 +143,7 @@ def keep_outdated(folder: Path, *, outdated: bool) -> None:
         OSError, ValueError, KeyError, TypeError: It is not as it was written. StorageError: The disk does not take it.
     """
     config = read_config(folder)
-    own = config["weigh"]
-    facts = {**own.get("facts", {}), OUTDATED: outdated}
-    write_config(folder, {**config, "weigh": {**own, "facts": facts}}, own["files"])
+    rewrite_config(folder, config, facts={**config["weigh"].get("facts", {}), OUTDATED: outdated})
 
 
 def read_average(folder: Path) -> AverageFile:

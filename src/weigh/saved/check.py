@@ -9,7 +9,7 @@ from pathlib import Path
 
 from weigh.data.examples import Examples
 from weigh.run import Sample
-from weigh.saved.folder import read_config, write_config
+from weigh.saved.folder import read_config, rewrite_config
 from weigh.saved.model import load_saved
 
 __all__ = ["allowed", "departure_of", "keep_failed"]
@@ -45,6 +45,5 @@ def departure_of(folder: Path, examples: Examples, sample: Sample, *, trust_code
 def keep_failed(folder: Path, departure: float, most: float) -> None:
     """Keep with the model that it does not answer as the refit did; it is told whenever the model is opened (`load_saved`)."""
     config = read_config(folder)
-    own = config["weigh"]
-    facts = {**own["facts"], "departure": departure, "departure_allowed": most}
-    write_config(folder, {**config, "weigh": {**own, "facts": facts}}, own["files"])
+    facts = {**config["weigh"]["facts"], "departure": departure, "departure_allowed": most}
+    rewrite_config(folder, config, facts=facts)

@@ -29,6 +29,7 @@ __all__ = [
     "check_format",
     "copy_model",
     "read_config",
+    "rewrite_config",
     "saved_folder",
     "write_config",
     "write_model",
@@ -65,6 +66,16 @@ def write_config(folder: Path, config: dict[str, Any], names: Iterable[str]) -> 
     own["files"] = {name: hash_file(folder / name) for name in names}
     own["digest"] = _digest({**config, OWN: own})
     write_file(folder / CONFIG, _as_json({**config, OWN: own}))
+
+
+def rewrite_config(folder: Path, config: Mapping[str, Any], **changed: Any) -> None:
+    """config.json with other values under "weigh"; the files that it names stay.
+
+    Args:
+        config: As `read_config` gave it.
+    """
+    own = {**config[OWN], **changed}
+    write_config(folder, {**config, OWN: own}, own["files"])
 
 
 def copy_model(source: Path, target: Path) -> None:
