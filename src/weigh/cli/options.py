@@ -46,7 +46,7 @@ Recipes = Annotated[
     typer.Option(
         "--recipes",
         "-r",
-        help="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas. "
+        help="probe, multilayer, finetune, decoder, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas. "
         "Default: probe; where no models are named multilayer and finetune.",
     ),
 ]

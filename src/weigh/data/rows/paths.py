@@ -20,6 +20,7 @@ from weigh.data.rows.trees import is_folder
 from weigh.errors import DataError, did_you_mean
 from weigh.language import Text, text
 from weigh.problem import Problem
+from weigh.settings import user_path
 from weigh.spec import DataSpec
 
 __all__ = ["Found", "Resolver", "found_otherwise", "inner_test_folder", "no_such_path"]
