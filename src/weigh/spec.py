@@ -48,9 +48,7 @@ class RecipeSpec(Section):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(
-        description="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook (see `weigh recipes`)."
-    )
+    name: str = Field(description="Of a recipe; `weigh recipes` lists them.")
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
 
