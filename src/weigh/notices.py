@@ -1,4 +1,4 @@
-"""Notices: what a user should know although nothing stops. They go into the log and, in the user's language, onto the screen."""
+"""Notices: what a user should know although nothing stops. They go into the log and, in the user's language, onto the screen. And how far something is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from weigh.language import Text
 
-__all__ = ["logging_to", "notice", "notices_to"]
+__all__ = ["Progress", "logging_to", "notice", "notices_to"]
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
 
 _log = logging.getLogger("weigh.notices")
 _listeners: list[Callable[[Text], None]] = []

@@ -13,7 +13,7 @@ torch is imported only inside `plan`, `run` and `predict`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from weigh.disk import is_read_only, storage_errors, write_file
 from weigh.errors import RecordError, SpecError, StorageError
 from weigh.language import detect_language, text
 from weigh.models.address import is_trusted
-from weigh.notices import logging_to, notice
+from weigh.notices import Progress, logging_to, notice
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
@@ -210,7 +210,7 @@ class Study:
     def predict(
         self,
         given: str | Path | Iterable[str | Path | tuple[str, ...]],
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
         *,
         masks: Path | None = None,
         boxes: Sequence[Path] = (),

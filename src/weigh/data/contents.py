@@ -25,7 +25,7 @@ from weigh.disk import write_file
 from weigh.files import stamps
 from weigh.language import text
 from weigh.lookahead import look_ahead
-from weigh.notices import notice
+from weigh.notices import Progress, notice
 from weigh.problem import Problem
 
 __all__ = [
@@ -48,7 +48,7 @@ _WHOLE: dict[
 ] = {}  # folders that were found whole in this process -> stamps of their files then
 
 
-def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
+def content_hashes(examples: Examples, *, progress: Progress | None = None) -> np.ndarray:
     """`(n,)` hash of each file's bytes; "" where a file cannot be read (the checks then name it)."""
     memo = Memo("contents")
     now = time.time()

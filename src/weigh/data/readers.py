@@ -23,14 +23,13 @@ from weigh.data.texts.unlabelled import read_unlabelled_texts
 from weigh.errors import SpecError
 from weigh.kinds.base import KINDS
 from weigh.language import Text, text
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.spec import DataSpec
 from weigh.tasks import TASKS
 
 __all__ = ["READERS", "Reader", "read_and_check", "task_of"]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

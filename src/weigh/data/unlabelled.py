@@ -6,13 +6,13 @@ study's own is used, whichever part it stands in, and no near copy of it. Each m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 
 from weigh.data.examples import Examples, LeftOut
 from weigh.data.readers import READERS, Reader
 from weigh.errors import DataError, SpecError
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.run import RECIPES, recipes_for
 from weigh.settings import user_path
@@ -20,7 +20,6 @@ from weigh.spec import StudySpec
 
 __all__ = ["read_unlabelled"]
 
-Progress = Callable[[str, int, int], None]
 TOO_GOOD = text("A network that has seen what it is tested on scores too well.", "若网络已见过测试样本，得分会偏高。")
 
 

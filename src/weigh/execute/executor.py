@@ -16,8 +16,8 @@ from typing import Protocol
 from weigh.data.examples import Examples
 from weigh.execute.local import ThisProcess
 from weigh.execute.pool import WorkerProcesses
-from weigh.execute.worker import Progress
 from weigh.language import Text
+from weigh.notices import Progress
 from weigh.run import Job, Outcome
 
 __all__ = ["Executor", "open_executor"]

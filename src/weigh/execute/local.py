@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from weigh.data.examples import Examples
-from weigh.execute.worker import Progress, run_job
+from weigh.execute.worker import run_job
+from weigh.notices import Progress
 from weigh.run import Job, Outcome
 
 __all__ = ["ThisProcess"]

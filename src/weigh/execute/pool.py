@@ -25,8 +25,9 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.errors import ExecutionError, WeighError
-from weigh.execute.worker import Progress, run_job
+from weigh.execute.worker import run_job
 from weigh.language import Text, text
+from weigh.notices import Progress
 from weigh.run import Job, Outcome
 
 __all__ = ["TRIES", "WorkerProcesses"]

@@ -14,12 +14,11 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from weigh.data.examples import Examples
+from weigh.notices import Progress
 from weigh.run import RECIPES, Job, Outcome, Setting
 from weigh.settings import cache_folder
 
-__all__ = ["Progress", "environment", "run_job", "settle"]
-
-Progress = Callable[[str, int, int], None]  # (what is being done, done, total)
+__all__ = ["environment", "run_job", "settle"]
 
 
 def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> list[Outcome]:

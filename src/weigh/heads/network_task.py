@@ -14,11 +14,12 @@ from torch import nn
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.base import HEADS, head_of
-from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Placed, Progress
+from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Placed
 from weigh.language import Text, join_texts, text
 from weigh.media import MEDIA, Medium
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import PORTS, Pretrained
+from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.tasks import TASKS
 
@@ -118,7 +119,12 @@ class NetworkTask:
         )
 
     def inputs(
-        self, examples: Examples, preparation: Any, setting: Setting, options: dict[str, Any], progress: Progress = None
+        self,
+        examples: Examples,
+        preparation: Any,
+        setting: Setting,
+        options: dict[str, Any],
+        progress: Progress | None = None,
     ) -> Inputs:
         """All examples with their targets, prepared for many epochs."""
         return self.feed.inputs(examples, preparation, setting, options, progress, label_of(examples, setting))

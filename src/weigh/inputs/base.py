@@ -15,6 +15,7 @@ from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.language import text
+from weigh.notices import Progress
 from weigh.registry import Registry
 from weigh.run import Setting
 
@@ -25,15 +26,11 @@ __all__ = [
     "Inputs",
     "Label",
     "Placed",
-    "Progress",
     "Stream",
     "consecutive",
     "to_device",
     "unlabelled",
 ]
-
-
-Progress = Callable[[str, int, int], None] | None
 
 
 class Batch(NamedTuple):
@@ -122,7 +119,7 @@ class Feed:
         reading_seconds: What an example costs on one thread before the network sees it; it is read beside the network, so only the excess counts.
     """
 
-    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress, Label], Inputs]
+    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress | None, Label], Inputs]
     stream: Callable[..., Stream]
     around: Callable[..., tuple[nn.Module, int]] = lambda body, width, *_: (body, width)
     tokens: Callable[[Any], np.ndarray] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import FEEDS, Batch, Feed, Label, Placed, Progress, Stream, consecutive, to_device, unlabelled
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Placed, Stream, consecutive, to_device, unlabelled
 from weigh.lookahead import look_ahead
 from weigh.models.preprocessing import Preprocessing
+from weigh.notices import Progress
 from weigh.run import Setting
 
 __all__ = ["Pictures", "crops", "crops_of_each", "prepare_squares", "squares_key"]
@@ -147,7 +148,7 @@ def _crop(
 def prepare_squares(
     examples: Examples,
     preparation: Preprocessing,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     folder: Path | None = None,
 ) -> np.ndarray:
@@ -178,7 +179,7 @@ def squares_key(examples: Examples, preparation: Preprocessing) -> str:
 
 
 def _inputs(
-    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress,
+    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress | None,
     label: Label,
 ) -> Pictures:  # fmt: skip
     squares = prepare_squares(examples, preparation, progress, folder=setting.cache)

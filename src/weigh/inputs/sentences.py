@@ -16,9 +16,10 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples
-from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, to_device, unlabelled
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Stream, to_device, unlabelled
 from weigh.inputs.texts import TOKENS, by_length, in_stretches, occurring, vocabulary
 from weigh.models.tokenisation import Tokenisation
+from weigh.notices import Progress
 from weigh.run import Setting
 
 __all__ = ["Sentences", "windows"]
@@ -108,7 +109,7 @@ def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting, 
 
 
 def _inputs(
-    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress,
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress | None,
     label: Label,
 ) -> Sentences:  # fmt: skip
     return _sentences(examples, preparation, setting, label)

@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from weigh.data.examples import Examples
-from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, unlabelled
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Stream, unlabelled
 from weigh.models.encoder import Siamese
 from weigh.models.tokenisation import Tokenisation, join
+from weigh.notices import Progress
 from weigh.run import Setting
 
 __all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "occurring", "vocabulary"]
@@ -88,7 +89,7 @@ def in_stretches(length: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _inputs(
-    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress,
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress | None,
     label: Label,
 ) -> Texts:  # fmt: skip
     """For training a network: a pair is one row, so that the two texts attend to each other."""

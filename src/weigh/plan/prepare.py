@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -13,6 +13,7 @@ from weigh.data.fold_checks import fold_warnings
 from weigh.errors import DataError, SpecError
 from weigh.language import Text, text
 from weigh.metrics.tables import require_metric
+from weigh.notices import Progress
 from weigh.plan.candidates import needs_models
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem, refuse_errors
@@ -45,7 +46,7 @@ class Prepared:
     variants: tuple[str, ...]
 
 
-def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None = None) -> Prepared:
+def prepare(spec: StudySpec, *, progress: Progress | None = None) -> Prepared:
     """Read and check the data of `spec`.
 
     Raises:

@@ -20,9 +20,9 @@ import numpy as np
 from weigh.data.examples import Examples, NewExamples
 from weigh.errors import ModelError, reason_of
 from weigh.language import Text, text
-from weigh.notices import notice
+from weigh.notices import Progress, notice
 from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, rewrite_config, write_config
-from weigh.saved.meaning import Each, Meaning, Progress
+from weigh.saved.meaning import Each, Meaning
 from weigh.saved.model import SavedModel, load_saved
 
 __all__ = [

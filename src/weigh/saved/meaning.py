@@ -18,11 +18,11 @@ from weigh.errors import reason_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction
 from weigh.media import Medium
+from weigh.notices import Progress
 
-__all__ = ["Each", "Meaning", "Outputs", "Progress", "blank_examples"]
+__all__ = ["Each", "Meaning", "Outputs", "blank_examples"]
 
 STRETCH = 1024  # examples whose batches are cut together
-Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
 Each = Callable[[int, Any], None]  # the position and the decision of an example
 
 

@@ -30,10 +30,10 @@ from weigh.models.layers import SideBySide
 from weigh.models.network import Network
 from weigh.models.preparation import Preparation
 from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model, outline_of
-from weigh.notices import notice
+from weigh.notices import Progress, notice
 from weigh.run import LAYERS_RULE, Setting
 from weigh.saved.folder import FORMAT, check_format, read_config, write_model
-from weigh.saved.meaning import Each, Meaning, Progress, blank_examples
+from weigh.saved.meaning import Each, Meaning, blank_examples
 
 __all__ = ["SavedModel", "load_saved", "save_model"]
 

@@ -10,7 +10,6 @@ it is, mirrored, then random crops. Each view is one more pass; which one a pict
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from weigh.inputs.base import Batch, Label, Placed, consecutive, to_device, unla
 from weigh.inputs.pictures import prepare_squares
 from weigh.models.network import Stage
 from weigh.models.preprocessing import Preprocessing
+from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast
@@ -33,8 +33,6 @@ __all__ = ["Activations", "activations_of"]
 
 KEPT_AS = np.dtype(np.float16)
 PLAIN, MIRRORED = 0, 1  # views; later ones are random crops
-
-Progress = Callable[[str, int, int], None] | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def activations_of(
     *,
     views: int,
     features_key: str,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Activations:
     """The activations of all examples, from the cache where the same weights have seen the same pictures in the same way.
 
@@ -137,7 +135,7 @@ def _compute(
     prepared: Preprocessing,
     setting: Setting,
     view: int,
-    progress: Progress,
+    progress: Progress | None,
 ) -> np.ndarray:
     """One view of all pictures, block by block: where they are many, memory holds one block."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format

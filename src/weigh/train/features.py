@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,13 +27,13 @@ from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import SEVERAL, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
+from weigh.notices import Progress
 from weigh.run import LAYERS_RULE, Setting
 from weigh.train.device import HALF, autocast
 from weigh.train.timing import read_pass
 
 __all__ = [
     "Featurised",
-    "Progress",
     "features_key",
     "features_of",
     "forward_all",
@@ -44,7 +44,6 @@ __all__ = [
     "weights_replaced",
 ]
 
-Progress = Callable[[str, int, int], None] | None
 # What was read of models that had to be loaded for it (those of texts, with their tokenizers), so that a refit or a later repeat in the same process
 # does not load them again: their weights are those that the study began with, and their examples the same.
 MOST_LOADED = 8
@@ -82,7 +81,7 @@ def features_of(
     setting: Setting,
     *,
     options: dict[str, Any] | None = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Featurised:
     """The features of all examples, in their order: from the cache if the same weights have seen the same pictures in the same way.
 
@@ -224,7 +223,7 @@ def forward_all(
     prepared: Preprocessing | Tokenisation,
     examples: Examples,
     setting: Setting,
-    progress: Progress = None,
+    progress: Progress | None = None,
     *,
     what: str = "features",
 ) -> np.ndarray:

@@ -14,7 +14,7 @@ first; of a search the defaults, else the best.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -24,6 +24,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
 from weigh.metrics.base import METRICS, Metric
+from weigh.notices import Progress
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.train.choosing_defaults import INNER_PARTS
@@ -33,8 +34,6 @@ from weigh.train.paired import CLEARLY, rise_of
 from weigh.train.search import Search
 
 __all__ = ["fit"]
-
-Progress = Callable[[str, int, int], None] | None
 
 
 @dataclass
@@ -79,7 +78,9 @@ def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([len(part) for part in parts]) / sum(map(len, parts))
 
 
-def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
+def fit(
+    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress | None = None
+) -> Iterator[Outcome]:
     """Choose, then train what was chosen; one outcome per run, with what was chosen in `facts["choice"]`."""
     for run in runs:
         yield _fit_run(run, setting, examples, _Trainings.of(run, progress))
@@ -94,12 +95,12 @@ class _Trainings:
         done: Those that have ended.
     """
 
-    progress: Progress
+    progress: Progress | None
     most: int
     done: int = 0
 
     @classmethod
-    def of(cls, run: Run, progress: Progress) -> _Trainings:
+    def of(cls, run: Run, progress: Progress | None) -> _Trainings:
         contenders = run.options.get("trials", len(run.options["contenders"]))
         return cls(progress, contenders * run.options["inner_folds"] + 1)
 

@@ -11,7 +11,7 @@ Before it: `models/words.py`. After it: outcomes like those of every other recip
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from weigh.heads.network_task import network_task
 from weigh.metrics.base import METRICS
 from weigh.models.encoder import Siamese
 from weigh.models.words import CountedWords, NGrams
+from weigh.notices import Progress
 from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.failures import failed_outcome
@@ -162,7 +163,7 @@ class _Class(NamedTuple):
 
 
 def fit(
-    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None
+    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress | None = None
 ) -> Iterator[Outcome]:
     """All runs of the yardstick: words are counted once."""
     started, began = time.perf_counter(), time.thread_time()

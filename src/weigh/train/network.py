@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained
 from weigh.models.processor.layers import speed_up
+from weigh.notices import Progress
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.train.activations import activations_of
@@ -50,7 +51,6 @@ from weigh.train.words import add_words, asks_words
 
 __all__ = ["fit"]
 
-Progress = Callable[[str, int, int], None] | None
 ENOUGH = 500  # examples
 
 
@@ -86,7 +86,9 @@ class Work:
         return recorded
 
 
-def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
+def fit(
+    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress | None = None
+) -> Iterator[Outcome]:
     """Train and predict, one outcome per run; a run that diverges is a failed outcome."""
     for run in runs:
         try:
@@ -95,7 +97,7 @@ def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Pro
             yield failed_outcome(run.key, error)
 
 
-def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
+def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress | None) -> Outcome:
     recipe, options, task = RECIPES.get(run.recipe), run.options, network_task(setting.task)
     began = time.perf_counter()
     model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
@@ -169,7 +171,7 @@ def _weights(network: Network) -> dict[str, np.ndarray]:
 
 
 def _set_up(
-    run: Run, setting: Setting, model: Pretrained, network: Network, preparation: Any, examples: Examples, progress: Progress
+    run: Run, setting: Setting, model: Pretrained, network: Network, preparation: Any, examples: Examples, progress: Progress | None
 ) -> tuple[Work, dict[str, Any], dict[str, float]]:  # fmt: skip
     """Everything until the first step: on the device, pretrained further, cut where a part stays frozen; facts, and seconds it took."""
     recipe, head = RECIPES.get(run.recipe), head_of(examples)
@@ -200,7 +202,7 @@ def _set_up(
 
 
 def _optimise(
-    work: Work, model: Pretrained, examples: Examples, training: np.ndarray, validation: np.ndarray, progress: Progress
+    work: Work, model: Pretrained, examples: Examples, training: np.ndarray, validation: np.ndarray, progress: Progress | None
 ) -> tuple[Epoch, dict[str, Any]]:  # fmt: skip
     """Train, and put back what was changed for that alone; the epoch that was kept, and facts."""
     run, recipe, feed = work.run, RECIPES.get(work.run.recipe), network_task(work.setting.task).feed
@@ -254,7 +256,7 @@ def _freeze(
     network: Network,
     preparation: Preprocessing,
     examples: Examples,
-    progress: Progress,
+    progress: Progress | None,
 ) -> tuple[Work, dict[str, Any]]:
     """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
     at = RECIPES.get(run.recipe).frozen
@@ -316,7 +318,9 @@ def _start_from_probe(work: Work, examples: Examples, training: np.ndarray) -> f
     return head.strength
 
 
-def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress, *, probed: bool) -> Epoch:
+def _train(
+    work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress | None, *, probed: bool
+) -> Epoch:
     """Train and keep the epoch that is best on the validation part; the start (0) where that is a probe's head and none is clearly better."""
     options, epochs = work.run.options, work.run.epochs
     if epochs is None:

@@ -5,7 +5,6 @@ Before it: `models/masked.py`, `inputs/`. After it: `pretraining.py`, which trai
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -25,14 +24,13 @@ from weigh.models.masked import MaskedHead, Masking, masked_loss
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
+from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.seeds import seed
 from weigh.train.determinism import forked
 from weigh.train.device import autocast
 
 __all__ = ["Contrast", "HiddenWords", "Objective", "make_objective"]
-
-Progress = Callable[[str, int, int], None] | None
 
 
 class Objective(Protocol):
@@ -64,7 +62,7 @@ def make_objective(
     unlabelled: Examples,
     options: dict[str, Any],
     setting: Setting,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Objective:
     """What suits the model.
 
@@ -122,7 +120,7 @@ class Contrast:
 
     def __init__(
         self, body: nn.Module, width: int, preparation: Preprocessing, unlabelled: Examples, temperature: float,
-        setting: Setting, progress: Progress = None,
+        setting: Setting, progress: Progress | None = None,
     ) -> None:  # fmt: skip
         if find_spec("lightly") is None:
             what = text("further pretraining on pictures", "在图片上继续预训练")

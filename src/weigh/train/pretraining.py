@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
+from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
@@ -35,7 +36,6 @@ from weigh.train.schedule import clip, warm_cosine
 
 __all__ = ["Beside", "adapt"]
 
-Progress = Callable[[str, int, int], None] | None
 CHECKPOINT = 120.0  # seconds of training that a stop may lose
 BETAS, WARM = (0.9, 0.98), 0.06  # RoBERTa's, as in Gururangan et al. 2020, table 13
 
@@ -47,7 +47,7 @@ def adapt(
     unlabelled: Examples,
     options: dict[str, Any],
     setting: Setting,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, Any], float]:
     """Train the body of `network` further, in place; facts about it, and seconds. From the cache where it was done before.
 
@@ -97,7 +97,7 @@ def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dic
 
 
 def _train(
-    objective: Objective, n: int, options: dict[str, Any], setting: Setting, key: str, progress: Progress
+    objective: Objective, n: int, options: dict[str, Any], setting: Setting, key: str, progress: Progress | None
 ) -> np.ndarray:
     """Mean loss of every epoch, then all weights of the body, in one float32 vector.
 

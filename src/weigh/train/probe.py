@@ -9,7 +9,7 @@ head is then fitted to the whole training part in double precision.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from weigh.data.folds import assign_folds
 from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind
+from weigh.notices import Progress
 from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
@@ -67,7 +68,7 @@ class LinearHead:
 
 
 def fit(
-    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None
+    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress | None = None
 ) -> Iterator[Outcome]:
     """All probe runs of one model: one feature pass, then a head per run."""
     exact = setting.precision == "fp64"

@@ -31,11 +31,11 @@ from weigh.kinds.base import rows_of
 from weigh.kinds.box_list import Boxes
 from weigh.kinds.boxes import BOXES, BoxRow
 from weigh.language import text
+from weigh.notices import Progress
 from weigh.spec import DataSpec
 
 __all__ = ["box_lister", "box_rows"]
 
-Progress = Callable[[str, int, int], None]
 YAML = (".yaml", ".yml")
 
 

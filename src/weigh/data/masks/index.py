@@ -25,11 +25,11 @@ from weigh.errors import DataError
 from weigh.kinds.masks import MASKS, MaskRow
 from weigh.language import Text, text
 from weigh.lookahead import look_ahead
+from weigh.notices import Progress
 from weigh.spec import DataSpec
 
 __all__ = ["mask_lister"]
 
-Progress = Callable[[str, int, int], None]
 THREADS, AHEAD = 2, 32
 
 

@@ -7,7 +7,7 @@ One pass opens every unknown file (`facts.py`); everything here compares facts a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,11 +23,10 @@ from weigh.data.pictures.sequences import find_sequences
 from weigh.data.pictures.shortcuts import find_shortcuts
 from weigh.data.rows.listing import set_aside
 from weigh.language import Text, text
+from weigh.notices import Progress
 from weigh.problem import Problem
 
 __all__ = ["check_pictures"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def check_pictures(examples: Examples, *, progress: Progress | None = None) -> tuple[Examples, list[Problem]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from weigh.data.pictures.decoding import (
     to_rgb,
 )
 from weigh.lookahead import look_ahead
+from weigh.notices import Progress
 from weigh.settings import cache_folder
 
 __all__ = ["GREY_SIDE", "Facts", "picture_facts"]
@@ -77,7 +77,7 @@ class Facts:
 
 
 def picture_facts(
-    examples: Examples, *, progress: Callable[[str, int, int], None] | None = None, threads: int = 2
+    examples: Examples, *, progress: Progress | None = None, threads: int = 2
 ) -> tuple[list[Facts], np.ndarray]:
     """Facts and `(n, 64, 64)` uint8 grey copies (zeros where a file does not open), one pass over unknown files."""
     memo = Memo(OPENED_BY)

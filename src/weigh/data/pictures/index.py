@@ -31,14 +31,14 @@ from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.language import text
 from weigh.media import medium_named
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.settings import user_path
 from weigh.spec import DataSpec
 
-__all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images", "source_path"]
+__all__ = ["LISTERS", "Lister", "data_root", "read_images", "source_path"]
 
-Progress = Callable[[str, int, int], None]
 Lister = Callable[[DataSpec, Progress | None], Callable[[str], Listing]]
 # By the kind of the targets, where these have a place in the picture and are written in files of their own: what makes rows of an address.
 LISTERS: Registry[Lister] = Registry(

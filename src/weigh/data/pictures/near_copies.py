@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.data.pictures.alignment import align, band_pass, centre, correlation, warp
 from weigh.data.pictures.decoding import PictureError, open_picture
+from weigh.notices import Progress
 
 __all__ = ["COPY", "MOST_PICTURES", "STRICT", "near_duplicates"]
 
@@ -48,8 +49,6 @@ MANY_ALIKE, SAMPLE = 0.1, 300  # share of a sample of pictures above which the w
 FIRST_REFERENCE, REFERENCES = 10, 12  # similar, but not the most similar: those may be further copies
 BAND = (1.2, 5.0)  # standard deviations of the two Gaussians, in pixels of the fine copy
 LEAST_DETAIL = 0.8  # grey levels: below it a picture has no structure that could agree
-
-Progress = Callable[[str, int, int], None]
 
 
 def near_duplicates(

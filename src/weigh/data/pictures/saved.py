@@ -7,7 +7,6 @@ row and the hash of its contents, and indexed there: from then on such a data se
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from weigh.data.tables.cells import LIST_SEPARATOR
 from weigh.disk import write_file
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.notices import Progress
 from weigh.settings import cache_folder
 from weigh.spec import DataSpec
 
 __all__ = ["list_hub", "list_saved"]
 
-Progress = Callable[[str, int, int], None] | None
 SUFFIXES = {
     b"\xff\xd8": ".jpg",
     b"\x89P": ".png",
@@ -35,7 +34,7 @@ SUFFIXES = {
 }
 
 
-def list_saved(folder: Path, spec: DataSpec, *, progress: Progress = None) -> Listing:
+def list_saved(folder: Path, spec: DataSpec, *, progress: Progress | None = None) -> Listing:
     """Rows of a folder written by `Dataset.save_to_disk` or `DatasetDict.save_to_disk`.
 
     Raises:
@@ -45,7 +44,7 @@ def list_saved(folder: Path, spec: DataSpec, *, progress: Progress = None) -> Li
     return _rows(read_saved(folder), library(), spec, str(folder), progress)
 
 
-def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = None) -> Listing:
+def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress | None = None) -> Listing:
     """Rows of a dataset on the hub (mirrors are honoured through HF_ENDPOINT).
 
     Raises:
@@ -55,7 +54,7 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
     return _rows(load_raw(name, offline=offline), library(), spec, name, progress)
 
 
-def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progress) -> Listing:
+def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progress | None) -> Listing:
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     features = next(iter(splits.values())).features
     picture, label = _columns(features, datasets, spec, name)

@@ -3,7 +3,6 @@ holds, near copies, and damaged files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.kinds.label import LABEL
 from weigh.language import text
+from weigh.notices import Progress
 
 __all__ = ["new_pictures", "read_unlabelled_pictures"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def new_pictures(

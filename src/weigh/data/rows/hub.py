@@ -6,7 +6,6 @@ Before it: what the user typed. After it: the readers of the media (`pictures/sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ __all__ = [
     "read_saved",
 ]
 
-Progress = Callable[[str, int, int], None] | None
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # OWNER/NAME
 SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
 NOT_HERE = text("No local folder or table has that name.", "本地没有同名的文件夹或表格。")

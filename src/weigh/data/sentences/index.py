@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,12 @@ from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
 from weigh.language import text
 from weigh.media import medium_named
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.spec import DataSpec
 
 __all__ = ["read_tokens"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def read_tokens(

@@ -8,7 +8,6 @@ its own `Problem`s to these.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +20,7 @@ from weigh.data.rows.listing import set_aside
 from weigh.data.texts.near_copies import MOST_TEXTS, near_texts
 from weigh.data.texts.scripts import find_scripts
 from weigh.language import text
+from weigh.notices import Progress
 from weigh.problem import Problem
 
 __all__ = ["check_texts"]
@@ -28,8 +28,6 @@ __all__ = ["check_texts"]
 # control characters but tab and line breaks, marks that turn the writing direction, and the sign for a lost character
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]")
 SHOWN = 120  # characters of a text in a table
-
-Progress = Callable[[str, int, int], None]
 
 
 def check_texts(examples: Examples, *, progress: Progress | None = None) -> tuple[Examples, list[Problem]]:

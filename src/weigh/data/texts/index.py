@@ -6,7 +6,7 @@ cut into tokens here: that depends on the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
@@ -17,12 +17,11 @@ from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.media import medium_named
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["read_texts"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def read_texts(

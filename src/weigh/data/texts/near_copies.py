@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from weigh.data.copies import NearDuplicates
 from weigh.data.unspaced import UNSPACED
+from weigh.notices import Progress
 
 __all__ = ["ALIKE", "MOST_TEXTS", "near_texts", "normalised", "resemblance"]
 
@@ -37,8 +38,6 @@ CHAIN, ALL_PAIRS = 8, 24  # neighbours compared in a large bucket; size up to wh
 BASE = np.uint64(0x9E3779B97F4A7C15)
 # the same random hashes for everybody: what is found must not depend on a seed
 FACTORS = np.random.default_rng(1997).integers(0, 2**63, (BANDS * ROWS, 2), dtype=np.uint64) | np.uint64(1)
-
-Progress = Callable[[str, int, int], None]
 
 
 def normalised(written: str) -> str:

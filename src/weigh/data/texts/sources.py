@@ -6,7 +6,6 @@ Before it: `tables.py` and `rows/part_files.py`. After it: `index.py` makes exam
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from weigh.data.texts.tables import columns_of_texts, describe, read_text_table,
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.media import TEXTS
+from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.spec import ColumnsSpec, DataSpec
@@ -61,7 +61,7 @@ class TextSource:
     spec: DataSpec
     numbers: bool = False
     offline: bool = False
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
     roles: Roles | None = field(default=None, init=False)
 
     def list_rows(self, address: str) -> Listing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from weigh.data.texts.new_texts import read_new_texts
 from weigh.kinds.base import rows_of
 from weigh.kinds.label import LABEL
 from weigh.media import medium_named
+from weigh.notices import Progress
 
 __all__ = ["read_unlabelled_texts"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def read_unlabelled_texts(
