@@ -278,7 +278,11 @@ def study_schema() -> dict[str, Any]:
                 "title": recipe.name,
                 "description": recipe.title.en,
                 "properties": {
-                    **{field: how for options in recipe.options.values() for field, how in _fields_of(options).items()},
+                    **{
+                        name: field
+                        for options in recipe.options.values()
+                        for name, field in _fields_of(options).items()
+                    },
                     **plain["properties"],
                     "name": {"const": recipe.name},
                 },

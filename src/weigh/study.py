@@ -188,8 +188,8 @@ class Study:
                     return self.run(screen, retry_failed=retry_failed)
         with storage_errors(self.folder), logging_to(self.folder / "log.txt"):
             try:
-                listener, how = listener or Silent(), {"retry_failed": retry_failed, "trust_code": self.trust_code}
-                if run_study(self.spec, self.folder, listener, **how):
+                listener, options = listener or Silent(), {"retry_failed": retry_failed, "trust_code": self.trust_code}
+                if run_study(self.spec, self.folder, listener, **options):
                     self.spec = Study.open(self.folder).spec
                     self.write()
                     self.submissions = self._submit(listener)
@@ -209,7 +209,7 @@ class Study:
 
     def predict(
         self,
-        given: str | Path | Iterable[str | Path | tuple[str, ...]],
+        examples: str | Path | Iterable[str | Path | tuple[str, ...]],
         progress: Progress | None = None,
         *,
         masks: Path | None = None,
@@ -220,7 +220,7 @@ class Study:
         """Calibrated probabilities of the winner for new examples.
 
         Args:
-            given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
+            examples: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
                 the path of a table, or paths of several.
             masks: Folder for an index PNG of each picture, where the study predicts masks.
             boxes: Where it predicts boxes: a file called .json for results as COCO has them, one called .csv for a row for each box, a folder
@@ -246,7 +246,7 @@ class Study:
         model = (load_average if ensemble else load_saved)(folder, trust_code=self.trust_code)
         meaning = model.meaning
         reader = READERS.get(meaning.medium.name)
-        new = reader.new(given, meaning.written, pair=meaning.pair, encoding=self.spec.data.encoding)
+        new = reader.new(examples, meaning.written, pair=meaning.pair, encoding=self.spec.data.encoding)
         answers = {"masks": [] if masks is None else [masks], "boxes": list(boxes)}
         if overlays is None and not any(answers.values()):
             return model.predict_new(new, progress=progress)

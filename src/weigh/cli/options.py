@@ -168,8 +168,8 @@ def open_study(
         content["models"] = listed(models)
     if recipes:
         content["recipes"] = [_keep_overrides(name, content.get("recipes")) for name in listed(recipes)]
-    given = {"run.device": device, "run.jobs": jobs, "run.offline": offline or None, "design.budget": budget}
-    settings = [*(f"{key}={value}" for key, value in given.items() if value), *settings]
+    typed = {"run.device": device, "run.jobs": jobs, "run.offline": offline or None, "design.budget": budget}
+    settings = [*(f"{key}={value}" for key, value in typed.items() if value), *settings]
     if not choosing and "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
         raise _no_models(content, settings, base)
     return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=trust_code)

@@ -32,11 +32,11 @@ def hex_of(colour: np.ndarray) -> str:
     return "#" + bytes(colour).hex()
 
 
-def shrunk(image: Image.Image, side: int, how: Image.Resampling = Image.Resampling.NEAREST) -> Image.Image:
+def shrunk(image: Image.Image, side: int, resampling: Image.Resampling = Image.Resampling.NEAREST) -> Image.Image:
     """Its longer side at most `side` pixels."""
     scale = min(1.0, side / max(image.size))
     wide, high = (max(1, round(length * scale)) for length in image.size)
-    return image.resize((wide, high), how)
+    return image.resize((wide, high), resampling)
 
 
 def png_of(image: Image.Image) -> bytes:

@@ -54,17 +54,17 @@ class Encoder(nn.Module):
         """`(n, length, features_width)`: one vector per token, before pooling."""
         if self.plain_below:
             self._choose_attention(batch.shape[2])
-        given = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}
+        inputs = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}
         if self.segments:
-            given["token_type_ids"] = batch[:, 2]
+            inputs["token_type_ids"] = batch[:, 2]
         if self.layers == "mean":
-            outputs = self.model(**given, output_hidden_states=True).hidden_states
+            outputs = self.model(**inputs, output_hidden_states=True).hidden_states
             return torch.stack(outputs[1:]).mean(dim=0)
         if self.layers == "several":
-            outputs = self.model(**given, output_hidden_states=True)
+            outputs = self.model(**inputs, output_hidden_states=True)
             inner = [outputs.hidden_states[layer] for layer in quarters(len(outputs.hidden_states) - 1)[:-1]]
             return torch.cat([*inner, outputs.last_hidden_state], dim=2)
-        return self.model(**given).last_hidden_state
+        return self.model(**inputs).last_hidden_state
 
     def _choose_attention(self, length: int) -> None:
         wanted = "eager" if length < self.plain_below else self._own

@@ -189,8 +189,8 @@ class Network(nn.Module):
             cut = split_maps(self.body, self.head.used, shape, inner)
         else:
             cut = self.anatomy.split(self.body, shape=shape, native=native, address=address)
-        how = {"of_maps": self.of_maps, "keep_norms": self.keep_norms}
-        tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume, **how)
+        norms = {"of_maps": self.of_maps, "keep_norms": self.keep_norms}
+        tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume, **norms)
         return Stage(self, cut.prefix, tail, cut.first, cut.shape)
 
     def depths(self) -> dict[str, int]:

@@ -66,8 +66,8 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
     check_sizes(smaller, path, placed.name, (1, *sides))
     beside = outside_files(smaller, path)
     runner = _Runner(smaller.SerializeToString(deterministic=True), path, address)
-    how = ([hash_file(file) for file in (path, *beside)], cut, entry.preprocessing)
-    digest = hashlib.sha256(repr(how).encode())
+    parts = ([hash_file(file) for file in (path, *beside)], cut, entry.preprocessing)
+    digest = hashlib.sha256(repr(parts).encode())
     used = [stand_in(tensor) for tensor in smaller.graph.initializer]
 
     def run(tensor: str):

@@ -148,9 +148,9 @@ class Preprocessing:
         Of a strip that is longer than `STRIP` squares only the part that the crop needs is scaled: 1 × 16,000 pixels would become
         four million rows. Both ways agree but for roundings.
         """
-        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
+        resampling = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
         if self.squash:
-            return self.middle(np.asarray(picture.resize((self.resize, self.resize), how))[None])[0]
+            return self.middle(np.asarray(picture.resize((self.resize, self.resize), resampling))[None])[0]
         width, height = picture.size
         scale = self.resize / min(width, height)
         if scale == 1:
@@ -162,9 +162,9 @@ class Preprocessing:
             across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
             picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
             box = (across.start, down.start, across.stop, down.stop)
-            return np.asarray(picture.resize((self.size, self.size), how, box=box))
+            return np.asarray(picture.resize((self.size, self.size), resampling, box=box))
         if scale != 1:
-            picture = picture.resize((wide, high), how)
+            picture = picture.resize((wide, high), resampling)
         return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
 
     def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -225,9 +225,9 @@ class WholePictures(Preprocessing):
     def crop(self, picture: Image.Image) -> np.ndarray:
         """`(*frame, 3)` uint8."""
         height, width = fitted((picture.height, picture.width), self.frame)
-        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
+        resampling = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
         if (height, width) != (picture.height, picture.width):
-            picture = picture.resize((width, height), how)
+            picture = picture.resize((width, height), resampling)
         placed = np.empty((*self.frame, 3), dtype=np.uint8)
         placed[:] = np.round(np.array(self.mean) * 255)
         placed[:height, :width] = np.asarray(picture)

@@ -161,8 +161,8 @@ def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
     def run(tensor: str):
         return batches(entry, lambda array: runner.run(tensor_name(tensor), array), address.written, last=last)
 
-    how = (stored.source, address.options, entry.preprocessing)  # no names: TensorFlow may number them anew
-    digest = hashlib.sha256(repr(how).encode()).hexdigest()
+    parts = (stored.source, address.options, entry.preprocessing)  # no names: TensorFlow may number them anew
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return only_features(
         address, run(cut.features), entry.preprocessing, Provenance("file", path.name, note=described(entry, cut), files=tuple(f.resolve() for f in files)),

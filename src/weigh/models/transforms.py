@@ -31,38 +31,38 @@ def of_preset(preset: Any) -> Preprocessing:
     )
 
 
-def read_transform(given: Any) -> Preprocessing:
+def read_transform(transform: Any) -> Preprocessing:
     """The preparation that an object describes.
 
     Args:
-        given: A `Preprocessing`, a mapping of its fields, a preset of torchvision's weights, or a `Compose` of torchvision.
+        transform: A `Preprocessing`, a mapping of its fields, a preset of torchvision's weights, or a `Compose` of torchvision.
 
     Raises:
         ModelError: Names the step that cannot be read, and what can.
     """
-    if isinstance(given, Preprocessing):
-        return checked(given)
-    if isinstance(given, Mapping):
-        return _of_fields(given)
-    if all(hasattr(given, name) for name in ("resize_size", "mean", "std", "interpolation")):
-        return of_preset(given)
-    steps = getattr(given, "transforms", None)
+    if isinstance(transform, Preprocessing):
+        return checked(transform)
+    if isinstance(transform, Mapping):
+        return _of_fields(transform)
+    if all(hasattr(transform, name) for name in ("resize_size", "mean", "std", "interpolation")):
+        return of_preset(transform)
+    steps = getattr(transform, "transforms", None)
     if isinstance(steps, Iterable):
         return _of_steps(list(steps))
-    raise _unread(text("{k} is no such thing", "{k} 不属于这些类型", k=type(given).__name__))
+    raise _unread(text("{k} is no such thing", "{k} 不属于这些类型", k=type(transform).__name__))
 
 
-def _of_fields(given: Mapping[str, Any]) -> Preprocessing:
+def _of_fields(stated: Mapping[str, Any]) -> Preprocessing:
     known = [field.name for field in fields(Preprocessing)]
-    if unknown := [name for name in given if name not in known]:
+    if unknown := [name for name in stated if name not in known]:
         raise _unread(
             text("there is no field {f}; they are {k}", "没有字段 {f}；可用的有 {k}", f=unknown[0], k=", ".join(known))
         )
-    if missing := [name for name in ("size", "mean", "std") if name not in given]:
+    if missing := [name for name in ("size", "mean", "std") if name not in stated]:
         raise _unread(text("{f} is missing", "缺少 {f}", f=missing[0]))
-    values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in given.items()}
-    cuts = isinstance(given["size"], int) and not given.get("squash")
-    resize = round(given["size"] * 256 / 224) if cuts else given["size"]
+    values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in stated.items()}
+    cuts = isinstance(stated["size"], int) and not stated.get("squash")
+    resize = round(stated["size"] * 256 / 224) if cuts else stated["size"]
     return checked(Preprocessing(**{"resize": resize, **values}))
 
 
@@ -105,13 +105,13 @@ def checked(prepared: Preprocessing) -> Preprocessing:
 def _of_steps(steps: list[Any]) -> Preprocessing:
     """Resize, CenterCrop, a conversion to numbers, Normalize, in this order."""
     resize = crop = mean = std = None
-    how, scale = "bilinear", 0.0  # values of a pixel are 255 × scale at most; 0: still whole numbers
+    interpolation, scale = "bilinear", 0.0  # values of a pixel are 255 × scale at most; 0: still whole numbers
     for step in steps:
         name = type(step).__name__
         if name == "Compose":
             raise _unread(text("a Compose inside another", "嵌套的 Compose"))
         if name == "Resize" and crop is None and getattr(step, "max_size", None) is None:
-            resize, how = _sides(step.size), getattr(step.interpolation, "value", step.interpolation)
+            resize, interpolation = _sides(step.size), getattr(step.interpolation, "value", step.interpolation)
         elif name == "CenterCrop" and resize is not None:
             crop = _sides(step.size)
         elif name in TO_NUMBERS or (name == "ToDtype" and getattr(step, "scale", False)):
@@ -140,7 +140,7 @@ def _of_steps(steps: list[Any]) -> Preprocessing:
     of_255 = 255 * scale
     mean, std = mean or (0.0, 0.0, 0.0), std or (1.0, 1.0, 1.0)
     centre, spread = (tuple(value / of_255 for value in values) for values in (mean, std))
-    return checked(Preprocessing(sides.pop(), resize[0], centre, spread, how, squash=squash))  # type: ignore[arg-type]
+    return checked(Preprocessing(sides.pop(), resize[0], centre, spread, interpolation, squash=squash))  # type: ignore[arg-type]
 
 
 def _sides(size: Any) -> tuple[int, ...]:

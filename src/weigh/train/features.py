@@ -153,23 +153,23 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
     )
     if setting.model and "built" in setting.model and task.feed.restored is not None:
         prepared = task.feed.restored(setting.model["preprocessing"]).configured(options)
-        facts, how = (
+        facts, built = (
             {**setting.model["facts"], "input_size": prepared.size},
             setting.model["built"] + (options.get("layers") or ""),
         )
     elif known in _LOADED:
-        prepared, facts, how = _LOADED[known]
+        prepared, facts, built = _LOADED[known]
     else:
         model = load_for(address, setting)
         prepared = model.configure(options)
-        facts, how = task.facts(model, prepared, examples), model.built + " of ".join(model.settings.values())
+        facts, built = task.facts(model, prepared, examples), model.built + " of ".join(model.settings.values())
         if setting.weights and examples.fingerprint:
-            _LOADED[known] = prepared, facts, how
+            _LOADED[known] = prepared, facts, built
             while len(_LOADED) > MOST_LOADED:
                 del _LOADED[next(iter(_LOADED))]
     if options.get("layers") == SEVERAL:
-        how += f" rule {LAYERS_RULE}"
-    return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
+        built += f" rule {LAYERS_RULE}"
+    return _Described(features_key(facts["sha256"], prepared, examples, setting, built), prepared, facts, model)
 
 
 def has_features(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> bool:
@@ -300,8 +300,14 @@ def features_key(
         built: `Pretrained.built`, and of texts how tokens become one vector.
     """
     digest = hashlib.blake2b(digest_size=16)
-    how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
+    arithmetic = (
+        setting.precision,
+        setting.channels_last,
+        setting.batch,
+        setting.device.split(":")[0],
+        setting.threads,
+    )
     libraries = (torch.__version__, PIL.__version__)
-    for part in (weights, str(prepared), str(how), built, *libraries, *map(str, examples.content)):
+    for part in (weights, str(prepared), str(arithmetic), built, *libraries, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"

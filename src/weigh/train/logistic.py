@@ -159,7 +159,7 @@ def solve(
     """
     chunk, kind = max(1, CHUNK_VALUES // (features.width * columns)), strength.dtype
     truth, balance = (
-        given.T.contiguous() if given is not None and given.ndim > 1 else given for given in (target, weights)
+        array.T.contiguous() if array is not None and array.ndim > 1 else array for array in (target, weights)
     )
     solved = []
     for first in range(0, rows.shape[1], chunk):

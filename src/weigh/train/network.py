@@ -242,11 +242,11 @@ def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
 
 def _decision(work: Work, validation: np.ndarray) -> list[float] | None:
     """The threshold; for F1 chosen on the validation part, else it follows from how frequent the classes are in training."""
-    run, how, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
+    run, decision, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
     if primary.startswith("f1") and len(validation):
         inner = work.kind.decide(work.predict(validation)).probabilities
-        return choose_bias(work.kind, how, primary, work.target[validation], inner, work.width)
-    return choose_bias(work.kind, how, primary, work.target[run.train], None, work.width)
+        return choose_bias(work.kind, decision, primary, work.target[validation], inner, work.width)
+    return choose_bias(work.kind, decision, primary, work.target[run.train], None, work.width)
 
 
 def _freeze(

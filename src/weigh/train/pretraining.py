@@ -83,7 +83,7 @@ def adapt(
 
 def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dict[str, Any], setting: Setting) -> str:
     device = setting.device.split(":")[0]
-    how = (
+    conditions = (
         sorted(options.items()),
         setting.precision,
         setting.channels_last,
@@ -92,7 +92,7 @@ def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dic
         torch.__version__,
         PIL.__version__,
     )
-    parts = "\x1f".join((model.digest, model.built, str(preparation), str(how), unlabelled.digest))
+    parts = "\x1f".join((model.digest, model.built, str(preparation), str(conditions), unlabelled.digest))
     return f"further-{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}"
 
 
@@ -191,7 +191,7 @@ def _checkpoint(
     """Steps done, losses, weights, both moments of AdamW and running statistics in one vector."""
     states = [optimiser.state[p] for p in parameters]
     vectors = [
-        _vector(given) for given in (parameters, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states])
+        _vector(tensors) for tensors in (parameters, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states])
     ]
     return np.concatenate([np.array([done], np.float32), losses, *vectors, _vector(statistics)])
 

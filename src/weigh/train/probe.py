@@ -126,10 +126,10 @@ def _basis(made: Featurised, setting: Setting) -> Basis:
     return basis
 
 
-def _try_run(run: Run, *given, **options) -> tuple[Outcome, LinearHead | None]:
+def _try_run(run: Run, *arguments, **keywords) -> tuple[Outcome, LinearHead | None]:
     """One run and its head; what goes wrong in it is its own failure and not that of its neighbours."""
     try:
-        return _fit_run(run, *given, **options)
+        return _fit_run(run, *arguments, **keywords)
     except Exception as error:
         return failed_outcome(run.key, error), None
 

@@ -63,5 +63,5 @@ def shorten_vocabulary(network: Network, used: np.ndarray) -> Shortened | None:
     layer.weight, layer.num_embeddings = nn.Parameter(whole.detach()[rows].clone()), len(rows)
     layer.padding_idx = None if padding is None else int(place[padding])
     whole.grad = None
-    hook = layer.register_forward_pre_hook(lambda _layer, given: (place[given[0]], *given[1:]))
+    hook = layer.register_forward_pre_hook(lambda _layer, inputs: (place[inputs[0]], *inputs[1:]))
     return Shortened(layer, whole, rows, hook, padding)

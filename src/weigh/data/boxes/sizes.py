@@ -46,13 +46,13 @@ def canvases(
     chosen: list[Canvas | None] = []
     scaled, other = [], []
     factors = _scales(stored, fits, written)
-    for row, (size, how, one) in enumerate(zip(stored, fits, written, strict=True)):
+    for row, (size, fits_as, one) in enumerate(zip(stored, fits, written, strict=True)):
         if size is None:
             stated = one.size or (1, 1)
             chosen.append(Canvas(stated, stated, opens=False))
-        elif how == "stored":
+        elif fits_as == "stored":
             chosen.append(Canvas((size.width, size.height), size.upright, size.orientation))
-        elif how != "other" or one.size is None:
+        elif fits_as != "other" or one.size is None:
             chosen.append(Canvas(size.upright, size.upright))
         elif row in factors:
             scaled.append(row)
@@ -88,8 +88,8 @@ def _scales(stored: Sequence[StoredSize | None], fits: Sequence[Fit], written: S
     """
     rows: dict[float, list[int]] = {}
     proven: set[float] = set()
-    for row, (size, how, one) in enumerate(zip(stored, fits, written, strict=True)):
-        if how != "other" or size is None or one.size is None:
+    for row, (size, fits_as, one) in enumerate(zip(stored, fits, written, strict=True)):
+        if fits_as != "other" or size is None or one.size is None:
             continue
         scale = size.scale_of(one.size)
         if scale is None:

@@ -30,11 +30,11 @@ def fit_sizes(
     stored = stored_sizes(root, pictures)
     fits = [fit(size, (mask.width, mask.height)) for size, mask in zip(stored, masks, strict=True)]
     fitted = [
-        turned(mask, size.orientation) if how == "stored" and size else mask
-        for mask, size, how in zip(masks, stored, fits, strict=True)
+        turned(mask, size.orientation) if fits_as == "stored" and size else mask
+        for mask, size, fits_as in zip(masks, stored, fits, strict=True)
     ]
-    keep = [i for i, how in enumerate(fits) if how != "other"]
-    other = [i for i, how in enumerate(fits) if how == "other"]
+    keep = [i for i, fits_as in enumerate(fits) if fits_as != "other"]
+    other = [i for i, fits_as in enumerate(fits) if fits_as == "other"]
     scaled = [i for i in other if _same_shape(stored[i], masks[i])]
     problems = []
     if scaled and len(scaled) >= SCALED * len(masks):

@@ -99,12 +99,12 @@ def turning_problems(kind: str, labels: Text, pictures: Sequence[str], fits: Seq
         ),
     )
     problems = []
-    for how, en, zh in sentences:
-        rows = [path for path, one in zip(pictures, fits, strict=True) if one == how]
+    for case, en, zh in sentences:
+        rows = [path for path, one in zip(pictures, fits, strict=True) if one == case]
         if rows:
             sentence = text(en, zh, n=len(rows), f=rows[0], m=labels)
             numbers = {"n": len(rows)}
-            if how == "unsure":
+            if case == "unsure":
                 problems.append(Problem(kind, sentence, tuple(rows), why=why, do=do, numbers=numbers))
             else:
                 problems.append(Problem(kind, sentence, tuple(rows), severity="note", numbers=numbers))

@@ -166,15 +166,15 @@ class TensorFlow:
             self._process.wait(PATIENCE)
         code, lines = self._process.poll(), _last_lines(self._log)
         self.close()
-        how = text("it ended with code {c}", "退出代码为 {c}", c=code)
+        ending = text("it ended with code {c}", "退出代码为 {c}", c=code)
         if code is not None and code < 0:
-            how = text("it was ended by {s}", "被信号 {s} 终止", s=signal.Signals(-code).name)
+            ending = text("it was ended by {s}", "被信号 {s} 终止", s=signal.Signals(-code).name)
         return ModelError(
             text(
                 "The process that runs TensorFlow for {a} ended: {h}. {l}",
                 "为 {a} 运行 TensorFlow 的进程已结束：{h}。{l}",
                 a=self.written,
-                h=how,
+                h=ending,
                 l=lines,
             ),
             text(
