@@ -24,7 +24,7 @@ from weigh.models.address import Address
 from weigh.models.only_features import only_features
 from weigh.models.onnx_graph import check_sizes, cut_model, outside_files, read_onnx, refused, shape_of, stand_in
 from weigh.models.outside import FIXED, SIZES, Entry, batches, described, entry_of, imagenet_order, refuse_options
-from weigh.models.penultimate import Cut, Step, find_cut, values_expected
+from weigh.models.penultimate import Cut, Step, no_such_tensor, stated_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.settings import user_path
@@ -143,18 +143,9 @@ def _cut(address: Address, graph: _Graph) -> Cut:
     stated = dict(address.options)
     for key in ("features", "head"):
         if key in stated and stated[key] not in graph.made:
-            import difflib
-
-            near = difflib.get_close_matches(stated[key], graph.made, n=3, cutoff=0.4)
-            raise ModelError(
-                text("{a}: there is no tensor {t}.", "{a}：没有张量 {t}。", a=address.written, t=stated[key][:120]),
-                do=text("Near: {n}.", "相近的有：{n}。", n=", ".join(near) or "–"),
-            )
-    if "features" in stated and "head" not in stated:
-        return Cut(stated["features"])
-    outputs = [stated["head"]] if "head" in stated else ["logits"] if "logits" in graph.outputs else graph.outputs
-    cut = find_cut(outputs, graph.made_by, graph.constant, address.written)
-    return cut._replace(features=stated.get("features", cut.features))
+            raise no_such_tensor(address.written, stated[key], graph.made)
+    outputs = ["logits"] if "logits" in graph.outputs else graph.outputs
+    return stated_cut(stated, outputs, graph.made_by, graph.constant, address.written)
 
 
 def _input(address: Address, graph: _Graph, smaller: Any) -> Any:

@@ -6,7 +6,8 @@ through the same two functions. Before it: `tensorflow/graph.py`, `onnx_graph.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from weigh.errors import ModelError
 from weigh.language import text
 
-__all__ = ["Cut", "Step", "find_cut", "values_expected"]
+__all__ = ["Cut", "Step", "no_such_tensor", "stated_cut", "values_expected"]
 
 ANSWERING = {"Softmax", "LogSoftmax", "Sigmoid"}  # what makes probabilities of the outputs of a head
 PASSING = ANSWERING | {  # what may stand between the last linear layer and the output
@@ -48,13 +49,28 @@ class Cut(NamedTuple):
     classes: int = 0
 
 
-def find_cut(
-    outputs: Iterable[str], made_by: Callable[[str], Step | None], constant: Callable[[str], np.ndarray | None], written: str
-) -> Cut:  # fmt: skip
-    """The cut before the last linear layer in front of the outputs.
+def no_such_tensor(written: str, tensor: str, known: Collection[str]) -> ModelError:
+    """For a tensor that the user names and the graph does not have.
 
     Args:
-        outputs: Those that may be meant.
+        written: The address, for messages.
+    """
+    near = difflib.get_close_matches(tensor, known, n=3, cutoff=0.4)
+    return ModelError(
+        text("{a}: there is no tensor {t}.", "{a}：没有张量 {t}。", a=written, t=tensor[:120]),
+        do=text("Near: {n}.", "相近的有：{n}。", n=", ".join(near) or "–"),
+    )
+
+
+def stated_cut(
+    stated: Mapping[str, str], outputs: Iterable[str], made_by: Callable[[str], Step | None],
+    constant: Callable[[str], np.ndarray | None], written: str,
+) -> Cut:  # fmt: skip
+    """The cut as the user says, or before the last linear layer.
+
+    Args:
+        stated: Options of the address; "features" and "head" name tensors of the graph.
+        outputs: Those that may be meant where no head is named.
         made_by: `(tensor) -> Step`; None: it is an input.
         constant: `(tensor) -> values`; None: it depends on the input.
         written: The address, for messages.
@@ -62,6 +78,16 @@ def find_cut(
     Raises:
         ModelError: Several outputs with heads of their own, or none that is understood; says which option tells it.
     """
+    if "features" in stated and "head" not in stated:
+        return Cut(stated["features"])
+    cut = _find_cut([stated["head"]] if "head" in stated else outputs, made_by, constant, written)
+    return cut._replace(features=stated.get("features", cut.features))
+
+
+def _find_cut(
+    outputs: Iterable[str], made_by: Callable[[str], Step | None], constant: Callable[[str], np.ndarray | None], written: str
+) -> Cut:  # fmt: skip
+    """The cut before the last linear layer in front of the outputs."""
     outputs = list(outputs)
     cuts = {output: cut for output in outputs if (cut := _cut_before(output, made_by, constant)) is not None}
     with_head = {output: cut for output, cut in cuts.items() if cut.logits is not None}

@@ -6,7 +6,6 @@ features are asked for. A SavedModel is first made a frozen graph, once, in the 
 
 from __future__ import annotations
 
-import difflib
 import gc
 import hashlib
 import math
@@ -24,7 +23,7 @@ from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.only_features import only_features
 from weigh.models.outside import FIXED, Entry, batches, described, entry_of, imagenet_order, refuse_options
-from weigh.models.penultimate import Cut, Step, find_cut, values_expected
+from weigh.models.penultimate import Cut, Step, no_such_tensor, stated_cut, values_expected
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.models.tensorflow.graph import (
     TYPES,
@@ -187,11 +186,7 @@ def _there(address: Address, graph: Graph, tensor: str) -> Node:
     name = producer(tensor)
     if name in graph.nodes:
         return graph.nodes[name]
-    near = difflib.get_close_matches(name, graph.nodes, n=3, cutoff=0.4)
-    raise ModelError(
-        text("{a}: there is no tensor {t}.", "{a}：没有张量 {t}。", a=address.written, t=name[:120]),
-        do=text("Near: {n}.", "相近的有：{n}。", n=", ".join(near) or "–"),
-    )
+    raise no_such_tensor(address.written, name, graph.nodes)
 
 
 def _cut(address: Address, graph: Graph) -> Cut:
@@ -200,8 +195,6 @@ def _cut(address: Address, graph: Graph) -> Cut:
     for name in ("features", "head"):
         if name in stated:
             _there(address, graph, stated[name])
-    if "features" in stated and "head" not in stated:
-        return Cut(stated["features"])
 
     def made_by(tensor: str) -> Step | None:
         node = graph.nodes.get(producer(tensor))
@@ -211,8 +204,7 @@ def _cut(address: Address, graph: Graph) -> Cut:
             return Step("Identity", node.data[_place(tensor) :][:1])
         return Step(node.op, node.data, bool(node.flag("transpose_b")))
 
-    cut = find_cut([stated["head"]] if "head" in stated else _ends(graph), made_by, look, address.written)
-    return cut._replace(features=stated.get("features", cut.features))
+    return stated_cut(stated, _ends(graph), made_by, look, address.written)
 
 
 def _ends(graph: Graph) -> list[str]:
