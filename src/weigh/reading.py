@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weigh.data.pictures.decoding import thumbnail_bytes
-from weigh.disk import write_file
 from weigh.errors import DataError, SpecError
 from weigh.language import text
-from weigh.report.formats import render_report
+from weigh.report.formats import render_report, write_report
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
-from weigh.study import LANGUAGE_FILES, Findings, safe_name
+from weigh.study import Findings, safe_name
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
@@ -162,11 +161,7 @@ class Reading:
             StorageError: The folder cannot be made or written.
         """
         folder = Path(folder or Path("readings") / safe_name(self.results.name))
-        pages = {name: self.report("html", language) for language, name in LANGUAGE_FILES.items()}
-        written = {name: folder / name for name in (*pages, "findings.json")}
-        for name, content in {**pages, "findings.json": self.report("json")}.items():
-            write_file(written[name], content.encode("utf-8", "backslashreplace"))
-        return written
+        return write_report(folder, self.report)
 
     def __repr__(self) -> str:
         return f"Reading({self.results.name!r}, {len(self.results.candidates)} models, {len(self.results.examples)} examples)"

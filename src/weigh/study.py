@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     from weigh.record.results import Results
     from weigh.report.thumbnails import Thumbnails
 
-__all__ = ["LANGUAGE_FILES", "Findings", "Study", "safe_name"]
+__all__ = ["Findings", "Study", "safe_name"]
 
 log = logging.getLogger("weigh")
-LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
 
 
 class Findings(list["Finding"]):
@@ -321,11 +320,9 @@ class Study:
             return written
 
     def _write_into(self, folder: Path, file: FindingsFile, results: Results) -> dict[str, Path]:
-        pages = {name: self._render(file, results, "html", language) for language, name in LANGUAGE_FILES.items()}
-        pages["findings.json"] = self._render(file, results, "json", "en")
-        written = {name: folder / name for name in pages}
-        for name, page in pages.items():
-            write_file(written[name], page)
+        from weigh.report.formats import write_report
+
+        written = write_report(folder, lambda format, language: self._render(file, results, format, language))
         if (self.folder / "model" / "config.json").exists():
             from weigh.report.card import model_card
 

@@ -102,7 +102,7 @@ def rank(
     study = opened(recipes=[recipe], settings=[*SETTINGS, *settings])
     refuse_one_model(study)
     refuse_more(study, recipe)
-    from weigh.study import LANGUAGE_FILES
+    from weigh.report.formats import LANGUAGE_FILES
 
     language = detect_language(lang)
     further = extending_command(

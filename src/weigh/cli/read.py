@@ -54,7 +54,7 @@ def read(
 ) -> None:
     """Read predictions that others made: the same findings, nothing is trained."""
     from weigh.reading import read_predictions
-    from weigh.study import LANGUAGE_FILES
+    from weigh.report.formats import LANGUAGE_FILES
 
     language = detect_language(lang)
     check_format(format, FORMATS)

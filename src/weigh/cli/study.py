@@ -174,9 +174,9 @@ def _tell(
     """Print the verdict; `lead` is a sentence about the data that follows it."""
     import shutil
 
+    from weigh.report.formats import LANGUAGE_FILES
     from weigh.report.terminal import render_terminal, summary_line
     from weigh.report.wrapping import wrap
-    from weigh.study import LANGUAGE_FILES
 
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     if not (quiet or brief):
@@ -228,7 +228,8 @@ def report(
     lang: Lang = "",
 ) -> None:
     """Rebuild the report from what is recorded, finished or not; needs neither torch nor the data."""
-    from weigh.study import LANGUAGE_FILES, Study
+    from weigh.report.formats import LANGUAGE_FILES
+    from weigh.study import Study
 
     check_format(format, ("html", "json", "md", "text"))
     opened, language = Study.open(study), detect_language(lang)

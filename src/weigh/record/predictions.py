@@ -149,7 +149,7 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         measured_on=sets[0],
         checked=CHECKED,
     )
-    return replace(results, winner=choose_winner(results))
+    return results.with_winner(choose_winner(results))
 
 
 def results_of_models(
@@ -183,7 +183,7 @@ def results_of_models(
         origin="models",
         checked=checked,
     )
-    return replace(results, winner=choose_winner(results))
+    return results.with_winner(choose_winner(results))
 
 
 def _check_size(table: PredictionTable) -> None:
