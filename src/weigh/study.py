@@ -321,18 +321,19 @@ class Study:
 
     def _write_into(self, folder: Path, file: FindingsFile, results: Results) -> dict[str, Path]:
         from weigh.report.formats import write_report
+        from weigh.saved.folder import CONFIG, ENSEMBLE, MODEL
 
         written = write_report(folder, lambda format, language: self._render(file, results, format, language))
-        if (self.folder / "model" / "config.json").exists():
+        if (self.folder / MODEL / CONFIG).exists():
             from weigh.report.card import model_card
 
-            written["model"] = folder / "model" / "README.md"
+            written["model"] = folder / MODEL / "README.md"
             card = model_card(file, results, facts=self._facts_of_saved() or results.models)
             write_file(written["model"], card)
-        if (self.folder / "ensemble" / "config.json").exists():
+        if (self.folder / ENSEMBLE / CONFIG).exists():
             from weigh.report.card import average_card
 
-            written["ensemble"] = folder / "ensemble" / "README.md"
+            written["ensemble"] = folder / ENSEMBLE / "README.md"
             write_file(written["ensemble"], average_card(file, results))
         return written
 
@@ -340,8 +341,10 @@ class Study:
         """What the saved model's own file says of it, for its card; nothing where that cannot be read."""
         import json
 
+        from weigh.saved.folder import CONFIG, MODEL
+
         try:
-            own = json.loads((self.folder / "model" / "config.json").read_text(encoding="utf-8"))["weigh"]
+            own = json.loads((self.folder / MODEL / CONFIG).read_text(encoding="utf-8"))["weigh"]
             return {
                 **own["facts"],
                 **{name: own[name] for name in ("temperature", "decision", "bias", "preprocessing")},

@@ -25,13 +25,13 @@ from weigh.record.ledger import Ledger
 from weigh.record.results import OutOfFold, Results
 from weigh.record.saved_checks import FACT, SavedCheck, with_check
 from weigh.run import RECIPES, Outcome, Run
+from weigh.saved.folder import ENSEMBLE, FORMAT, MODEL, copy_model, read_config, rewrite_config
 
 if TYPE_CHECKING:
     from weigh.saved.average import AverageFile, Member
 
 __all__ = ["Keeper", "model_there", "save_refit"]
 
-MODEL, ENSEMBLE = "model", "ensemble"  # folders in that of the study
 NOT_COMPARABLE = "its answers have another shape, or are not finite"
 
 
@@ -90,7 +90,6 @@ class Keeper:
         Its score on a test part is looked at once for these members with these shares, and this look is counted.
         """
         from weigh.saved.average import AverageFile, Member, save_average
-        from weigh.saved.folder import copy_model
 
         self._recalibrate()
         folder = self.ledger.folder / ENSEMBLE
@@ -127,8 +126,6 @@ class Keeper:
 
     def _recalibrate(self) -> None:
         """Give the saved winner the temperature and margins of all runs: its refit stays where further repeats do not change it."""
-        from weigh.saved.folder import read_config, rewrite_config
-
         out_of_fold = None if self.winner is None else self.results.out_of_fold(self.winner.candidate)
         if self.winner is None or out_of_fold is None or self.ledger.fact("saved_model") != self.winner.key:
             return
@@ -220,8 +217,6 @@ class Keeper:
 
     def _member_there(self, run: Run) -> bool:
         """Whether its weights lie in the average as they were written."""
-        from weigh.saved.folder import FORMAT, read_config
-
         try:
             own = read_config(self._of_member(run))["weigh"]
             return own["format"] == FORMAT and own["facts"]["run"] == run.key
@@ -316,8 +311,6 @@ def _key(members: list[Member]) -> str:
 
 def model_there(folder: Path) -> bool:
     """Whether the winner lies in the study folder as it was written; a damaged one is reported."""
-    from weigh.saved.folder import FORMAT, read_config
-
     try:
         own = read_config(folder / MODEL).get("weigh")
         return isinstance(own, dict) and own.get("format") == FORMAT

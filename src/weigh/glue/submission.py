@@ -14,6 +14,7 @@ from weigh.data.benchmarks import Predict
 from weigh.disk import write_file
 from weigh.glue.tasks import SubmissionFile, recognise_glue, submission_files
 from weigh.language import Text, text
+from weigh.saved.folder import CONFIG, MODEL
 from weigh.spec import StudySpec
 
 __all__ = ["Submission", "write_submissions"]
@@ -56,7 +57,7 @@ def write_submissions(folder: Path, spec: StudySpec, predict: Predict) -> list[S
     Returns:
         What stands there now; nothing where the data are no GLUE folder, or no model was refitted.
     """
-    model = folder / "model" / "config.json"
+    model = folder / MODEL / CONFIG
     if not model.exists():
         return []
     written = []

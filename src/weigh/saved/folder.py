@@ -25,7 +25,9 @@ from weigh.language import text
 
 __all__ = [
     "CONFIG",
+    "ENSEMBLE",
     "FORMAT",
+    "MODEL",
     "check_format",
     "copy_model",
     "read_config",
@@ -37,6 +39,7 @@ __all__ = [
 
 FORMAT = 3  # of what stands under "weigh"
 CONFIG = "config.json"
+MODEL, ENSEMBLE = "model", "ensemble"  # folders in that of a study: its winner, and the average of several candidates
 WEIGHTS, OWN = "model.safetensors", "weigh"
 
 
@@ -118,8 +121,8 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
     Raises:
         RecordError: Nothing is saved there yet.
     """
-    folder = study / ("ensemble" if ensemble else "model")
-    if (folder / "config.json").exists() or (not ensemble and (folder / "model.safetensors").exists()):
+    folder = study / (ENSEMBLE if ensemble else MODEL)
+    if (folder / CONFIG).exists() or (not ensemble and (folder / WEIGHTS).exists()):
         return folder
     if ensemble:
         raise RecordError(
