@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.choosing.draws import FOLDS, Draw
 from benchmarks.choosing.encoders import CANDIDATES
-from weigh.train.transferability import h_score, leep, log_evidence, nearest_neighbours
+from weigh.train.transferability import h_score, log_evidence, nearest_neighbours
 
-__all__ = ["POLICIES", "RULE", "Choice", "Rule", "by_prior", "full_cross_validation", "prior_order"]
+__all__ = ["POLICIES", "RULE", "Choice", "Rule", "by_prior", "full_cross_validation", "leep", "prior_order"]
 
 
 class Choice(NamedTuple):
@@ -48,6 +48,24 @@ def _scored(draw: Draw, names: Sequence[str], score: Callable[[str], float]) -> 
 
 def _features(draw: Draw, name: str) -> np.ndarray:
     return draw.pool.features[name][draw.a]
+
+
+def leep(chances: np.ndarray, target: np.ndarray) -> float:
+    """Log likelihood per example of a label read off the answers of the model's own head; at most 0, greater is better.
+
+    Args:
+        chances: `(n, source classes)` probabilities that the pretrained head gives.
+        target: `(n,)` class numbers.
+
+    References:
+        Nguyen, Hassner, Seeger & Archambeau (2020), LEEP: A new measure to evaluate transferability, ICML.
+    """
+    classes, label = np.unique(target, return_inverse=True)
+    theta = np.asarray(chances, np.float64)
+    joint = np.eye(len(classes))[label].T @ theta  # (classes, source classes), times n
+    total = joint.sum(axis=0)
+    given_source = np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
+    return float(np.log((theta * given_source[label]).sum(axis=1)).mean())
 
 
 def _by_leep(draw: Draw) -> Choice:

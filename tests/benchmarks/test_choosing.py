@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -10,7 +12,7 @@ from benchmarks.choosing import draws, policies
 from benchmarks.choosing.draws import FOLDS, new_draw
 from benchmarks.choosing.encoders import CANDIDATES
 from benchmarks.choosing.features import Pool
-from benchmarks.choosing.policies import POLICIES, RULE, prior_order
+from benchmarks.choosing.policies import POLICIES, RULE, leep, prior_order
 from benchmarks.choosing.publish import tables
 from benchmarks.choosing.replays import replay
 
@@ -102,3 +104,23 @@ def test_tables_say_what_the_replays_hold(pool, monkeypatch):
     assert cells[-2:] == ["2.0", "20.0 %"]
     worst = min(rows[0]["truth"].values())
     assert 100 * (max(rows[0]["truth"].values()) - worst) > 10
+
+
+def test_leep_is_its_definition_written_out():
+    rng = np.random.default_rng(0)
+    theta, target = rng.dirichlet(np.ones(6), 25), rng.integers(0, 3, 25)
+    total = 0.0
+    for i in range(25):
+        p = 0.0
+        for z in range(6):
+            both = sum(theta[j, z] for j in range(25) if target[j] == target[i]) / 25
+            p += both / (theta[:, z].sum() / 25) * theta[i, z]
+        total += math.log(p)
+    assert leep(theta, target) == pytest.approx(total / 25)
+
+
+def test_leep_is_zero_where_the_head_tells_the_classes_and_the_entropy_where_it_tells_nothing():
+    target = np.array([0, 0, 1, 1, 1, 2])
+    assert leep(np.eye(4)[target], target) == pytest.approx(0)
+    share = np.array([2, 3, 1]) / 6
+    assert leep(np.full((6, 4), 0.25), target) == pytest.approx((share * np.log(share)).sum())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
-from weigh.train.transferability import h_score, leep, log_evidence, nearest_neighbours, transferability
+from weigh.train.transferability import h_score, log_evidence, nearest_neighbours, transferability
 
 SHAPES = [
     (30, 4, 2),
@@ -97,29 +97,6 @@ def test_h_score_tells_noise_from_signal_where_columns_outnumber_examples():
     apart, target = clouds(40, 300, 2, apart=2.0)
     noise, _ = clouds(40, 300, 2, apart=0.0)
     assert h_score(apart, target) > h_score(noise, target) + 0.1
-
-
-# ---- LEEP
-
-
-def test_leep_is_its_definition_written_out():
-    rng = np.random.default_rng(0)
-    theta, target = rng.dirichlet(np.ones(6), 25), rng.integers(0, 3, 25)
-    total = 0.0
-    for i in range(25):
-        p = 0.0
-        for z in range(6):
-            both = sum(theta[j, z] for j in range(25) if target[j] == target[i]) / 25
-            p += both / (theta[:, z].sum() / 25) * theta[i, z]
-        total += math.log(p)
-    assert leep(theta, target) == pytest.approx(total / 25)
-
-
-def test_leep_is_zero_where_the_head_tells_the_classes_and_the_entropy_where_it_tells_nothing():
-    target = np.array([0, 0, 1, 1, 1, 2])
-    assert leep(np.eye(4)[target], target) == pytest.approx(0)
-    share = np.array([2, 3, 1]) / 6
-    assert leep(np.full((6, 4), 0.25), target) == pytest.approx((share * np.log(share)).sum())
 
 
 # ---- nearest neighbours

@@ -1,4 +1,4 @@
-"""How well frozen features suit a task, by scores that train no head: LogME, H-score, LEEP and the nearest neighbours.
+"""How well frozen features suit a task, by scores that train no head: LogME, H-score and the nearest neighbours.
 
 They are columns beside the ranking and decide nothing (their regret: docs/benchmarks/choosing.md). Each is comparable between models on the same data only; which value is good, none of them says.
 Before it: `features.py`. After it: `probe.py` keeps them with a run, `weigh rank` shows them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["h_score", "leep", "log_evidence", "nearest_neighbours", "transferability"]
+__all__ = ["h_score", "log_evidence", "nearest_neighbours", "transferability"]
 
 NEIGHBOURS = 5
 MOST_ROWS = (
@@ -118,24 +118,6 @@ def h_score(features: np.ndarray, target: np.ndarray) -> float:
     means = (classes / counts).T @ (left[:, kept] * values[kept])
     between = (counts[:, None] / n * np.square(means)).sum(axis=0)
     return float((1 - shrinkage) * (between / ((1 - shrinkage) * variance + shrinkage * usual)).sum())
-
-
-def leep(chances: np.ndarray, target: np.ndarray) -> float:
-    """Log likelihood per example of a label read off the answers of the model's own head; at most 0, greater is better.
-
-    Args:
-        chances: `(n, source classes)` probabilities that the pretrained head gives.
-        target: `(n,)` class numbers.
-
-    References:
-        Nguyen, Hassner, Seeger & Archambeau (2020), LEEP: A new measure to evaluate transferability, ICML.
-    """
-    classes, label = np.unique(target, return_inverse=True)
-    theta = np.asarray(chances, np.float64)
-    joint = np.eye(len(classes))[label].T @ theta  # (classes, source classes), times n
-    total = joint.sum(axis=0)
-    given_source = np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
-    return float(np.log((theta * given_source[label]).sum(axis=1)).mean())
 
 
 def nearest_neighbours(
