@@ -1,4 +1,4 @@
-"""How long the statistics take: resamples of a million predictions, paired differences, many models, `weigh read`.
+"""How long the statistics take: scores of a million predictions with their intervals, many models, `weigh read`.
 
     python -m benchmarks.statistics
 
@@ -30,7 +30,6 @@ from weigh.kinds.mask_statistics import MaskStatistics
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
-from weigh.stats.cells import draw_scores
 from weigh.stats.comparison import compare
 from weigh.stats.resampling import make_units
 
@@ -73,40 +72,30 @@ def timed(name: str, work: Callable[[], object], repeats: int) -> Timing:
 
 def measure() -> Iterator[Timing]:
     """All rows, each as soon as it is measured."""
-    yield from measure_resamples()
+    yield from measure_influences()
     yield from measure_masks()
     yield from (timed(*what) for what in measure_boxes())
     yield from measure_readings()
 
 
-def measure_resamples(n: int = 1_000_000, draws: int = 1000) -> Iterator[Timing]:
-    """Resamples of many predictions, and all pairs of many models."""
+def measure_influences(n: int = 1_000_000) -> Iterator[Timing]:
+    """Scores of many predictions with the influence of each, which is what their intervals are made of; and all pairs of many models."""
     rng = np.random.default_rng(0)
     target = rng.integers(0, 10, n)
-    one, two = (predict(rng, target, 10) for _ in range(2))
+    prediction = predict(rng, target, 10)
     few = target % 2
     binary = predict(rng, few, 2)
     metrics = [METRICS.get(name) for name in COUNTS]
     yield timed(
-        f"10 count metrics, {n:,} predictions, {draws:,} resamples",
-        lambda: draw_scores(metrics, {"a": one}, target, rng=rng, draws=draws),
+        f"10 count metrics of {n:,} predictions: scores and intervals by influence",
+        lambda: [metric.influence_on(metric.measure(prediction, target)) for metric in metrics],
         5,
-    )
-    yield timed(
-        "the same for two models, paired",
-        lambda: draw_scores(metrics, {"a": one, "b": two}, target, rng=rng, draws=draws),
-        3,
     )
     auroc = METRICS.get("auroc")
     yield timed(
         f"AUROC of {n:,} (two classes): score and interval by influence",
         lambda: auroc.influence_on(auroc.measure(binary, few)),
         3,
-    )
-    yield timed(
-        f"AUROC of {n:,} (two classes), 20 resamples",
-        lambda: draw_scores([auroc], {"a": binary}, few, rng=rng, draws=20),
-        1,
     )
     models = {}
     small = rng.integers(0, 10, EXAMPLES)
@@ -128,8 +117,8 @@ def measure_resamples(n: int = 1_000_000, draws: int = 1000) -> Iterator[Timing]
     )
 
 
-def measure_masks(n: int = 1000, classes: int = 20, draws: int = 1000) -> Iterator[Timing]:
-    """Resamples of pictures whose masks were answered; the counts are simulated."""
+def measure_masks(n: int = 1000, classes: int = 20) -> Iterator[Timing]:
+    """The same of pictures whose masks were answered; the counts are simulated."""
     rng = np.random.default_rng(0)
     metrics = [metric for _, metric in METRICS.items() if "masks" in metric.kinds]
     statistics = MaskStatistics(np.zeros((n, MaskStatistics.width(classes))), classes)
@@ -140,14 +129,15 @@ def measure_masks(n: int = 1000, classes: int = 20, draws: int = 1000) -> Iterat
     statistics.borders[:] = np.stack([rng.binomial(border, 0.6), border], axis=3).reshape(n, classes, 4)
     target = rows_of([LabelMap(600, 800, tuple(row), b"") for row in actual.tolist()])
     prediction = Prediction(statistics.rows, statistics.rows)
+    mean_iou = METRICS.get("mean_iou")
     yield timed(
-        f"mean IoU of {n:,} pictures × {classes} classes, {draws:,} resamples",
-        lambda: draw_scores([METRICS.get("mean_iou")], {"a": prediction}, target, rng=rng, draws=draws),
+        f"mean IoU of {n:,} pictures × {classes} classes: score and interval by influence",
+        lambda: mean_iou.influence_on(mean_iou.measure(prediction, target)),
         5,
     )
     yield timed(
         f"all {len(metrics)} metrics of masks, the same",
-        lambda: draw_scores(metrics, {"a": prediction}, target, rng=rng, draws=draws),
+        lambda: [metric.influence_on(metric.measure(prediction, target)) for metric in metrics],
         5,
     )
 

@@ -111,3 +111,17 @@ def test_variance_is_that_of_delong():
     wins = (positive[:, None] > negative[None]).astype(float)
     delong = wins.mean(1).var() / len(positive) + wins.mean(0).var() / len(negative)
     np.testing.assert_allclose((values**2).sum(), delong, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "auroc", "log_loss"])
+def test_influences_tell_the_spread_under_random_weights(name):
+    """Weights of the Bayesian bootstrap."""
+    rng = np.random.default_rng(1)
+    target = rng.integers(0, 3, 800)
+    raised = np.exp(rng.normal(size=(800, 3)) + 1.5 * (target[:, None] == np.arange(3)))
+    p = raised / raised.sum(axis=1, keepdims=True)
+    metric = METRICS.get(name)
+    statistics = metric.measure(Prediction(p, decide_class(p)), target)
+    scores = metric.reduce(statistics, rng.standard_exponential((2000, 800)))
+    spread = np.sqrt(np.square(metric.influence_on(statistics)).sum())
+    assert abs(spread / scores.std() - 1) < 0.08
