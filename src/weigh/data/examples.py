@@ -17,6 +17,7 @@ import numpy as np
 
 from weigh.data.written import Written
 from weigh.kinds.base import Kind, Strata, rows_of
+from weigh.kinds.label import LABEL
 from weigh.media import Medium, medium_named
 
 __all__ = ["Examples", "LeftOut", "NewExamples"]
@@ -65,6 +66,15 @@ class Examples:
     unlabelled: Examples | None = None
     written: Written | None = None
     medium: Medium = field(default_factory=lambda: medium_named("pictures"))
+
+    @classmethod
+    def without_labels(
+        cls, root: Path, path: np.ndarray, content: np.ndarray, rows: np.ndarray | None = None, medium: str = "pictures"
+    ) -> Examples:
+        """Examples that nobody has labelled, in this order."""
+        n = len(path)
+        target, part = np.zeros(n, np.int64), np.full(n, "unlabelled")
+        return cls(root, path, target, (), part, np.arange(n), content, LABEL, rows=rows, medium=medium_named(medium))
 
     def __len__(self) -> int:
         return len(self.path)

@@ -18,7 +18,6 @@ from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.rows.trees import walk_files
 from weigh.data.written import Written
 from weigh.errors import DataError
-from weigh.kinds.label import LABEL
 from weigh.language import text
 from weigh.notices import Progress
 
@@ -65,10 +64,7 @@ def read_unlabelled_pictures(
         )
     files = _list_pictures(folder)
     n = len(files)
-    unlabelled = Examples(
-        root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), kind=LABEL, classes=(),
-        part=np.full(n, "unlabelled"), order=np.arange(n), content=np.full(n, ""),
-    )  # fmt: skip
+    unlabelled = Examples.without_labels(folder.resolve(), np.array(files), np.full(n, ""))
     unlabelled = replace(unlabelled, content=content_hashes(unlabelled, progress=progress))
     both = _together(examples, unlabelled)
     facts, grey = picture_facts(both, progress=progress)
@@ -113,8 +109,4 @@ def _list_pictures(folder: Path) -> list[str]:
 def _together(examples: Examples, more: Examples) -> Examples:
     """One index of both, by absolute paths."""
     path = [str((one.root / p).absolute()) for one in (examples, more) for p in one.path]
-    n = len(path)
-    return Examples(
-        root=Path("/"), path=np.array(path), target=np.zeros(n, np.int64), kind=LABEL, classes=(), part=np.full(n, "unlabelled"),
-        order=np.arange(n), content=np.concatenate([examples.content, more.content]),
-    )  # fmt: skip
+    return Examples.without_labels(Path("/"), np.array(path), np.concatenate([examples.content, more.content]))

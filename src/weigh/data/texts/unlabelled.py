@@ -11,8 +11,6 @@ from weigh.data.examples import Examples, LeftOut
 from weigh.data.texts.near_copies import near_texts, normalised
 from weigh.data.texts.new_texts import read_new_texts
 from weigh.kinds.base import rows_of
-from weigh.kinds.label import LABEL
-from weigh.media import medium_named
 from weigh.notices import Progress
 
 __all__ = ["read_unlabelled_texts"]
@@ -46,11 +44,8 @@ def read_unlabelled_texts(
     for plain in near:
         del kept[plain]
     rows = rows_of([(written,) for written in kept.values()])
-    n = len(rows)
-    unlabelled = Examples(
-        root=path.parent, path=np.array([f"{path.name}:{i}" for i in range(n)], dtype=str), target=np.zeros(n, np.int64), kind=LABEL,
-        classes=(), part=np.full(n, "unlabelled"), order=np.arange(n), content=text_hashes(rows), rows=rows, medium=medium_named("texts"),
-    )  # fmt: skip
+    names = np.array([f"{path.name}:{i}" for i in range(len(rows))], dtype=str)
+    unlabelled = Examples.without_labels(path.parent, names, text_hashes(rows), rows, "texts")
     return unlabelled, LeftOut(len(written_texts), inside, len(near), repeated, searched=searched)
 
 
