@@ -1,6 +1,6 @@
 """What an example is labelled with, and what an answer about it is: one object per kind, one file each.
 
-A kind owns everything that differs between classes, several labels, numbers, entities and masks: how targets are spread over folds, how an
+A kind owns everything that differs between classes, several labels, numbers, entities, masks and boxes: how targets are spread over folds, how an
 answer becomes a decision, how far off it is, how both are kept on disk and written for people. Nobody else asks *which* kind it is; they
 call its methods, or ask for one of its properties. No torch: heads and losses are in `heads/`. Third parties add kinds under
 the entry point `kind.NAME`.

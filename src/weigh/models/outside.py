@@ -63,7 +63,6 @@ class Entry:
 
     Attributes:
         name: Of the tensor.
-        size: Pixels of a side.
         last: Channels are the last dimension.
         single: The graph takes one picture at a time.
         dtype: Of its numbers.
