@@ -16,6 +16,7 @@ from weigh.kinds.tags import BEYOND, decode_codes, unpack_tags
 from weigh.language import text
 from weigh.media import joined_tokens
 from weigh.nouns import Noun
+from weigh.problem import Problem
 
 __all__ = ["ENTITIES", "SPANS", "Spans", "measure_entities", "sum_entities"]
 
@@ -98,6 +99,21 @@ class Spans(Kind):
 
     def varied(self, target: np.ndarray) -> bool:
         return sum(bool(spans) for spans in target) >= LEAST_MINORITY
+
+    def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
+        """An error where no training sentence has an entity."""
+        trained = target[part == "train"]
+        if not len(trained) or any(trained):
+            return []
+        return [
+            Problem(
+                "no-entities",
+                text("No training sentence has an entity.", "训练句子中没有任何实体。"),
+                severity="error",
+                why=text("There is nothing to find.", "没有可以识别的实体。"),
+                do=text("Check that the last column holds the tags.", "请检查最后一列是否为标记。"),
+            )
+        ]
 
     def store(self, target: np.ndarray) -> np.ndarray:
         return np.frombuffer(self._json(target, (",", ":")), dtype=np.uint8)

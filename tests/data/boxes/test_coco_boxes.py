@@ -36,6 +36,12 @@ def test_crowds_are_ignored_and_areas_are_those_of_objects(tmp_path):
     assert problems["ignored"].numbers == {"n": 1, "crowds": 1}
 
 
+def test_where_no_picture_has_a_box_the_error_speaks_of_boxes(tmp_path):
+    root = _changed(tmp_path, lambda content: content.update(annotations=[]))
+    with pytest.raises(DataError, match="No training picture has a box"):
+        read(root / "instances.json")
+
+
 def test_a_class_of_crowds_alone_is_no_class(tmp_path):
     examples, _ = read(
         _changed(

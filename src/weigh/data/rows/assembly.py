@@ -24,7 +24,7 @@ from weigh.kinds.base import Kind, rows_of
 from weigh.language import text
 from weigh.media import Medium
 from weigh.nouns import Noun
-from weigh.problem import Problem
+from weigh.problem import Problem, refuse_errors
 from weigh.settings import user_path
 from weigh.spec import DataSpec
 
@@ -74,10 +74,8 @@ def assemble(
         if kind.probable and len(classes) < 2:
             raise _too_few_classes(classes, spec, problems)
         if not classes:
-            raise DataError(
-                text("No training sentence has an entity.", "训练句子中没有任何实体。"),
-                do=text("Check that the last column holds the tags.", "请检查最后一列是否为标记。"),
-            )
+            refuse_errors(kind.check(kind.encode(rows, classes), np.array(part, dtype=str)))
+            raise DataError(text("Nothing in the training data has a class.", "训练数据中没有任何类别。"))
     group, columns = _together(train, further, spec)
     order = _order(train, further)
     group, apart = named_groups(spec, paths, order, group)
