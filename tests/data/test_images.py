@@ -196,6 +196,16 @@ def test_saved_datasets(tmp_path):
     assert again.fingerprint == examples.fingerprint
 
 
+def test_a_dataset_without_pictures_is_told_to_name_its_task(tmp_path):
+    """A name on the hub is taken for one of pictures."""
+    datasets = pytest.importorskip("datasets")
+    made = datasets.Dataset.from_dict({"text": ["good", "bad"], "label": [1, 0]})
+    made.save_to_disk(tmp_path / "saved")
+    with pytest.raises(DataError) as caught:
+        read_images(DataSpec(train=str(tmp_path / "saved")))
+    assert "--task image-classification | " in caught.value.render("en")
+
+
 def test_hub_names_offline_and_without_the_library(tmp_path, monkeypatch):
     for name in ("hub:cifar10", "someone/flowers"):
         with pytest.raises(DataError, match="offline"):

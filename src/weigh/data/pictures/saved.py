@@ -20,6 +20,7 @@ from weigh.language import text
 from weigh.notices import Progress
 from weigh.settings import cache_folder
 from weigh.spec import DataSpec
+from weigh.tasks import TASKS
 
 __all__ = ["list_hub", "list_saved"]
 
@@ -126,6 +127,12 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
             do=text(
                 "Name them: --set data.columns.path=NAME --set data.columns.label=NAME",
                 "请指明：--set data.columns.path=列名 --set data.columns.label=列名",
+            )
+            if pictures
+            else text(
+                "It holds no pictures. Say what it is for: --task {t}",
+                "其中没有图片。请指明任务：--task {t}",
+                t=" | ".join(TASKS),
             ),
         )
     return picture, label
