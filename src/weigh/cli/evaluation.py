@@ -18,6 +18,7 @@ from weigh.cli.options import (
     Quiet,
     Settings,
     TrustCode,
+    Typed,
     at_home,
     check_format,
     open_study,
@@ -56,9 +57,8 @@ def evaluate(
     from weigh.execute.evaluation import evaluate_models
 
     check_format(format, FORMATS)
-    study = open_study(
-        source, task=IMAGE_CLASSIFICATION, models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
-    )  # fmt: skip
+    typed = Typed(source, IMAGE_CLASSIFICATION, models, settings=settings, device=device, offline=offline)
+    study = open_study(typed)
     language = detect_language(lang)
     if output is not None:
         make_folder(output)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -16,6 +16,7 @@ from weigh.settings import user_path
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
+    from weigh.study import Study
 
 __all__ = [
     "Budget",
@@ -32,6 +33,7 @@ __all__ = [
     "Settings",
     "TaskName",
     "TrustCode",
+    "Typed",
     "at_home",
     "check_format",
     "known_kinds",
@@ -132,11 +134,24 @@ def check_format(format: str, known: Iterable[str]) -> None:
         )
 
 
-def open_study(
-    source: str, *, task: str, models: Sequence[str], recipes: Sequence[str], settings: list[str], output: Path | None,
-    device: str = "", jobs: str = "", offline: bool = False, trust_code: bool = False, budget: str = "", choosing: bool = False,
-):  # fmt: skip
-    """The study that DATA_OR_YAML and the options describe.
+class Typed(NamedTuple):
+    """What was typed to describe a study: DATA_OR_YAML (`source`), and the options of the same names where they were."""
+
+    source: str
+    task: str = ""
+    models: Sequence[str] = ()
+    recipes: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    output: Path | None = None
+    device: str = ""
+    jobs: str = ""
+    budget: str = ""
+    offline: bool = False
+    trust_code: bool = False
+
+
+def open_study(typed: Typed, *, choosing: bool = False) -> Study:
+    """The study that was typed.
 
     Args:
         choosing: Without models, weigh chooses them.
@@ -149,6 +164,7 @@ def open_study(
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
     from weigh.study import Study
 
+    source, output = typed.source, typed.output
     path, base = user_path(source), Path.cwd()
     content: dict[str, Any]
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -162,17 +178,22 @@ def open_study(
             raise never_started(path)
     else:
         content = {"data": {"train": source}}
-    if task:
-        content["task"] = task
-    if models:
-        content["models"] = listed(models)
-    if recipes:
-        content["recipes"] = [_keep_overrides(name, content.get("recipes")) for name in listed(recipes)]
-    typed = {"run.device": device, "run.jobs": jobs, "run.offline": offline or None, "design.budget": budget}
-    settings = [*(f"{key}={value}" for key, value in typed.items() if value), *settings]
+    if typed.task:
+        content["task"] = typed.task
+    if typed.models:
+        content["models"] = listed(typed.models)
+    if typed.recipes:
+        content["recipes"] = [_keep_overrides(name, content.get("recipes")) for name in listed(typed.recipes)]
+    options = {
+        "run.device": typed.device,
+        "run.jobs": typed.jobs,
+        "run.offline": typed.offline,
+        "design.budget": typed.budget,
+    }
+    settings = [*(f"{key}={value}" for key, value in options.items() if value), *typed.settings]
     if not choosing and "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
         raise _no_models(content, settings, base)
-    return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=trust_code)
+    return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=typed.trust_code)
 
 
 def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> SpecError:

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,8 +23,8 @@ from weigh.cli.options import (
     Settings,
     TaskName,
     TrustCode,
+    Typed,
     check_format,
-    listed,
     open_study,
 )
 from weigh.cli.output import print_data, unfiltered
@@ -82,42 +81,18 @@ def rank(
 ) -> None:  # fmt: skip
     """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
     check_format(format, FORMATS)
-    opened = partial(
-        open_study,
-        source,
-        task=task,
-        models=models,
-        output=output,
-        device=device,
-        jobs=jobs,
-        offline=offline,
-        trust_code=trust_code,
-        budget=budget,
-        choosing=True,
-    )
+    typed = Typed(source, task, models, (), settings, output, device, jobs, budget, offline, trust_code)
     others = [
         setting for setting in settings if not setting.strip().startswith("recipes.")
     ]  # of a recipe not known yet
-    recipe = ranked_by(opened(recipes=[], settings=[*SETTINGS, *others]))
-    study = opened(recipes=[recipe], settings=[*SETTINGS, *settings])
+    recipe = ranked_by(open_study(typed._replace(settings=[*SETTINGS, *others]), choosing=True))
+    study = open_study(typed._replace(recipes=[recipe], settings=[*SETTINGS, *settings]), choosing=True)
     refuse_one_model(study)
     refuse_more(study, recipe)
     from weigh.report.formats import LANGUAGE_FILES
 
     language = detect_language(lang)
-    further = extending_command(
-        study,
-        source,
-        recipe,
-        task=task,
-        models=listed(models),
-        settings=settings,
-        output=output,
-        device=device,
-        jobs=jobs,
-        offline=offline,
-        trust_code=trust_code,
-    )
+    further = extending_command(study, typed, recipe)
     report = study.folder / LANGUAGE_FILES[language]
     from weigh.findings.comparison.choice import SCORES
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weigh.cli.options import Typed, listed
 from weigh.errors import SpecError, WeighError
 from weigh.language import Text, join_texts, text
 from weigh.settings import user_path
@@ -132,26 +133,9 @@ def refuse_more(study: Study, ranked_by: str) -> None:
         )
 
 
-def extending_command(
-    study: Study,
-    source: str,
-    ranked_by: str,
-    *,
-    task: str,
-    models: Sequence[str],
-    settings: Sequence[str],
-    output: Path | None,
-    device: str,
-    jobs: str,
-    offline: bool,
-    trust_code: bool,
-) -> str:
-    """The command that extends this study (by fine-tuning, where it is ranked by heads), and trains nothing again; before the study runs.
-
-    Args:
-        source: As the user wrote it; all others too.
-    """
-    words = ["weigh", "run", source]
+def extending_command(study: Study, typed: Typed, ranked_by: str) -> str:
+    """The command that extends this study (by fine-tuning, where it is ranked by heads), and trains nothing again; before the study runs."""
+    words, models = ["weigh", "run", typed.source], listed(typed.models)
     if models:
         words += ["--models", ",".join(models)]
     if ranked_by == TRAINED:
@@ -159,16 +143,21 @@ def extending_command(
     else:
         words += ["--recipes", f"{RECIPE},{TRAINED}"]
         words += ["--set", "design.finalists=2"] if models or study.spec.models else []
-    for setting in settings:
+    for setting in typed.settings:
         words += ["--set", setting]
-    if (user_path(source) / "ledger.sqlite").exists():  # its study.yaml holds the settings of the ranking
-        own = {setting.partition("=")[0].strip() for setting in settings}
+    if (user_path(typed.source) / "ledger.sqlite").exists():  # its study.yaml holds the settings of the ranking
+        own = {setting.partition("=")[0].strip() for setting in typed.settings}
         for name in (name for name in UNDONE if name not in own):
             words += ["--set", f"{name}={UNDONE[name]}"]
-    for option, value in (("--task", task), ("--device", device), ("--jobs", jobs), ("--output", str(output or ""))):
+    for option, value in {
+        "--task": typed.task,
+        "--device": typed.device,
+        "--jobs": typed.jobs,
+        "--output": str(typed.output or ""),
+    }.items():
         words += [option, value] if value else []
-    words += ["--offline"] if offline else []
-    words += ["--trust-code"] if trust_code else []
+    words += ["--offline"] if typed.offline else []
+    words += ["--trust-code"] if typed.trust_code else []
     return shlex.join(words)
 
 

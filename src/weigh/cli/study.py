@@ -26,6 +26,7 @@ from weigh.cli.options import (
     Settings,
     TaskName,
     TrustCode,
+    Typed,
     check_format,
     known_kinds,
     open_study,
@@ -55,20 +56,8 @@ def run(
     yes: Yes = False, fail_on: FailOn = [], trust_code: TrustCode = False, lang: Lang = "", retry_failed: RetryFailed = False,
 ) -> None:  # fmt: skip
     """Weigh models on labelled data; the same command again resumes or extends the study. Without --models, weigh chooses them."""
-    study = open_study(
-        source,
-        task=task,
-        models=models,
-        recipes=recipes,
-        settings=settings,
-        output=output,
-        device=device,
-        jobs=jobs,
-        offline=offline,
-        trust_code=trust_code,
-        budget=budget,
-        choosing=True,
-    )
+    typed = Typed(source, task, models, recipes, settings, output, device, jobs, budget, offline, trust_code)
+    study = open_study(typed, choosing=True)
     language = detect_language(lang)
     run_and_tell(
         study,
@@ -200,20 +189,8 @@ def plan(
     from weigh.cli.output import open_screen
 
     language = detect_language(lang)
-    study = open_study(
-        source,
-        task=task,
-        models=models,
-        recipes=recipes,
-        settings=settings,
-        output=output,
-        device=device,
-        jobs=jobs,
-        offline=offline,
-        trust_code=trust_code,
-        budget=budget,
-        choosing=True,
-    )
+    typed = Typed(source, task, models, recipes, settings, output, device, jobs, budget, offline, trust_code)
+    study = open_study(typed, choosing=True)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         forecast = study.plan(screen)
     print("\n".join(line.render(language) for line in forecast.lines()))

@@ -17,6 +17,7 @@ from weigh.cli.options import (
     Quiet,
     Settings,
     TrustCode,
+    Typed,
     at_home,
     check_format,
     open_study,
@@ -159,9 +160,7 @@ def features(
     from weigh.cli.output import open_screen
     from weigh.execute.exported_features import export_features
 
-    study = open_study(
-        source, task="", models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
-    )
+    study = open_study(Typed(source, models=models, settings=settings, device=device, offline=offline))
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         for path, shape in export_features(study.spec, output or Path("features"), screen, trust_code=trust_code):

@@ -260,10 +260,10 @@ def test_text_in_other_encodings(tmp_path, codec):
 
 
 def test_a_data_yaml_is_data_and_no_study(tmp_path):
-    from weigh.cli.options import open_study
+    from weigh.cli.options import Typed, open_study
 
     file = write_yolo(tmp_path / "d") / "data.yaml"
-    study = open_study(str(file), task="", models=["timm:resnet18"], recipes=[], settings=[], output=tmp_path / "s")
+    study = open_study(Typed(str(file), models=["timm:resnet18"], output=tmp_path / "s"))
     assert study.spec.data.train == str(file)
 
 
