@@ -5,7 +5,6 @@ Before it: `budget.py` and `less_training.py`, which decide. After it: `planner.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -69,21 +68,12 @@ class LeftOut:
             design: What is said of what the design lacks.
             models: Those that are not tried.
         """
-        stopped = [Text(*one) for one in self._kept["words"]]
-        if ran := self._ran_since:
-            stale = [one for one in stopped if self._named(one, ran)]
-            rest = {name for one in stale for name in self._named(one, self.stopped)}
-            stopped = [one for one in stopped if one not in stale]
-            stopped += [words] if (words := self.stopped_words(rest)) is not None else []
-        return joined([design, too_short_for(self.budget, models), *stopped])
-
-    def _named(self, sentence: Text, names: Collection[str]) -> set[str]:
-        """Those of these candidates that a sentence names: by themselves, or by their model (`stopped_words`)."""
-
-        def whole(name: str) -> bool:
-            return re.search(rf"(?<![^ ,]){re.escape(name)}(?![^ ,;])(?! ×)", sentence.en) is not None
-
-        return {c.id for c in self.candidates if c.id in names and (whole(c.id) or whole(c.model))}
+        sentences = [(Text(en, zh), set(about)) for en, zh, *about in self._kept["words"]]
+        ran = self._ran_since
+        stale = set().union(*(about for _, about in sentences if about & ran))
+        current = [sentence for sentence, about in sentences if not about & ran]
+        rest = self.stopped_words(self.stopped & stale)
+        return joined([design, too_short_for(self.budget, models), *current, rest])
 
     @property
     def _ran_since(self) -> set[str]:
@@ -120,7 +110,8 @@ class LeftOut:
         if words is not None:
             before = self._kept
             everyone = sorted({*before["stopped"], *stopped})
-            sentences = [*before["words"], [words.en, words.zh]]
+            about = sorted({*stopped, *repeats})  # in its words a model may stand for its candidates
+            sentences = [*before["words"], [words.en, words.zh, *about]]
             self._keep({"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences})
 
     @property
