@@ -90,7 +90,8 @@ class Translation:
 
     Attributes:
         network: On the device "meta".
-        slots: Place in a file of weights -> the layer's path, and for each array of Keras the parameter and its slot.
+        layers: The layers that were translated, in their order: their modules and where their numbers go.
+        graph: How the layers are connected.
     """
 
     network: KerasNetwork
