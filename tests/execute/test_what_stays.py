@@ -132,7 +132,7 @@ def test_a_model_that_ran_since_is_not_said_to_have_had_no_time():
     before = LeftOut(None, "5m", candidates)
     words = before.stopped_words(ids)
     assert "there is no time for timm:a, timm:ab;" in words.en
-    kept = {"stopped": ids, "words": [[words.en, words.zh]]}
+    kept = {"stopped": ids, "words": [[words.en, words.zh, *ids]]}
     ledger = SimpleNamespace(fact=lambda key: kept)
     assert LeftOut(ledger, "5m", candidates).words(None, ()) == words
     since = LeftOut(ledger, "5m", candidates, complete={ids[0]: 1}).words(None, ())

@@ -6,7 +6,6 @@ study's own is used, whichever part it stands in, and no near copy of it. Each m
 
 from __future__ import annotations
 
-
 from weigh.data.examples import Examples, LeftOut
 from weigh.data.readers import READERS, Reader
 from weigh.errors import DataError, SpecError
