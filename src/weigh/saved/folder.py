@@ -39,7 +39,8 @@ __all__ = [
 
 FORMAT = 3  # of what stands under "weigh"
 CONFIG = "config.json"
-MODEL, ENSEMBLE = "model", "ensemble"  # folders in that of a study: its winner, and the average of several candidates
+MODEL = "model"  # folder in that of a study: its winner
+ENSEMBLE = "ensemble"  # and the average of several candidates
 WEIGHTS, OWN = "model.safetensors", "weigh"
 
 
