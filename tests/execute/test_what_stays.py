@@ -63,7 +63,7 @@ def test_the_finalist_stays_when_repeats_come_back(photos, tmp_path, monkeypatch
 def test_who_ranked_behind_was_not_too_slow(photos, tmp_path, monkeypatch):  # noqa: F811
     """With the leader trained in fewer folds, the report said of all dearer models that they would take too long."""
     finetune = {"name": "finetune", "image_size": 32}
-    study = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune))
+    study = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "180s", finetune))
     results = study.results()
     assert results.less is not None
     assert results.less.models == ("timm:good",)
@@ -117,10 +117,10 @@ def test_a_shorter_budget_keeps_what_is_recorded(photos, tmp_path, monkeypatch, 
 @pytest.mark.usefixtures("suggestions", "few_repeats_at_first")
 def test_training_in_full_is_not_replaced_by_training_for_less(photos, tmp_path, monkeypatch):  # noqa: F811
     finetune = {"name": "finetune", "image_size": 32}
-    assert records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune)).results().less
+    assert records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "180s", finetune)).results().less
     long = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "10h", finetune))
     before = {record.key for record in long.results().records}
-    short = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune))
+    short = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "180s", finetune))
     assert short.results().less is None
     assert {record.key for record in short.results().records} == before
 
