@@ -88,9 +88,9 @@ if __name__ == "__main__":
     arguments = make(Try(options.kind, options.number, options.seed), folder, finished)
     print("weigh", *arguments, file=sys.stderr)
     if arguments[0] == "plan-only":
-        from weigh.cli.options import open_study
+        from weigh.cli.options import Typed, open_study
 
-        print(open_study(arguments[1], task="", models="", recipes="", settings=arguments[3:], output=None).spec)
+        print(open_study(Typed(arguments[1], settings=arguments[3:])).spec)
     else:
         from weigh.cli.main import main
 

@@ -211,7 +211,7 @@ def _too_slow(*_) -> None:
 def _call(arguments: list[str], folder: Path) -> tuple[str, int]:
     """What was wrong with how the command ended, or ""; and its exit code."""
     from weigh.cli.main import main
-    from weigh.cli.options import open_study
+    from weigh.cli.options import Typed, open_study
     from weigh.errors import WeighError
     from weigh.report.visible import visible
 
@@ -220,7 +220,7 @@ def _call(arguments: list[str], folder: Path) -> tuple[str, int]:
     try:
         if arguments[0] == "plan-only":
             try:
-                open_study(arguments[1], task="", models="", recipes="", settings=arguments[3:], output=None)
+                open_study(Typed(arguments[1], settings=arguments[3:]))
                 code = 0
             except WeighError as error:
                 code = 2
