@@ -92,7 +92,7 @@ def smallest_detectable_difference(
             r=repeats,
         ),
         text(
-            "the difference is found in {p:.0%} of such studies, with {k} comparisons allowed for",
+            "the difference is found in {p:.0%} of such studies, with {k} {k:|comparison|comparisons} allowed for",
             "在这样的研究中有 {p:.0%} 能发现该差异（已计入 {k} 次比较）",
             p=power,
             k=pairs,
