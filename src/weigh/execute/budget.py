@@ -19,6 +19,7 @@ from weigh.run import RECIPES, Candidate, Job, Outcome, Run
 from weigh.spec_yaml import parse_duration
 
 __all__ = [
+    "SEEN_SHARE",
     "SHARE",
     "Clock",
     "fits_budget",
@@ -39,6 +40,7 @@ LOADS = 3.0
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
 SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards
+SEEN_SHARE = 0.95  # the same for work of which a part ran: its pace is known
 TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
 KEPT = 0.05  # of its forecast: a pass that took less was none, as the features were in the cache, and says nothing about other passes
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks
+from weigh.execute.budget import SEEN_SHARE, SHARE, Clock, fits_budget, impossible_networks
 from weigh.execute.choices import Choose, ModelTimings
 from weigh.language import Text, text
 from weigh.plan.finalists import chooses_finalists, narrowed
@@ -110,9 +110,10 @@ class Fitting:
         return next(reversed(list(self._possible(models))), None)
 
     def one_more_fold(self, less: LessTraining) -> LessTraining | None:
-        """The same training in one more fold; None where there is no time for it, or no fold."""
+        """The same training in one more fold, as long as the folds before it took; None where there is no time for it, or no fold."""
         more = replace(less, folds=less.folds + 1)
-        return more if less.folds < self.prepared.spec.design.folds and self._fits(more) else None
+        fits = less.folds < self.prepared.spec.design.folds and self._fits(more, share=SEEN_SHARE)
+        return more if fits else None
 
     def fits_in_full(self) -> bool:
         """Whether one repeat of the whole design ends in the time."""
