@@ -2,9 +2,10 @@
 
     python -m benchmarks.result run FOLDER --minutes 1 --core 0         all contenders on all data sets; a stopped run goes on
     python -m benchmarks.result run FOLDER --minutes 3 --sets trec,sst2 --contenders textbook
-    python -m benchmarks.result publish FOLDER                          the page
+    python -m benchmarks.result publish FOLDER                          keeps the records, writes the page
 
-FOLDER lies outside the checkout; data, weights and records are kept there. WEIGH_TEST_DATA says where the data are.
+FOLDER lies outside the checkout; data, weights and records are kept there. WEIGH_TEST_DATA says where the data are. `publish` adds the records to
+those in results/, from which the page is written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.result.contenders import CONTENDERS, MEDIA, absent
 from benchmarks.result.run import is_late, read_records, run_contender
-from benchmarks.result.sets import SETS
+from benchmarks.result.sets import SETS, write_set
 
 
 def words(written: str) -> list[str]:
@@ -38,9 +39,12 @@ def main() -> None:
     folder = chosen.folder.resolve()
     os.environ["WEIGH_CACHE"] = str(folder / "cache")
     if chosen.step == "publish":
+        from benchmarks.result.kept import keep
         from benchmarks.result.publish import write_page
 
-        write_page(read_records(folder), folder)
+        for set_name in SETS:
+            write_set(set_name, folder)
+        write_page(keep(read_records(folder), folder), folder)
         return
     if chosen.core is not None:
         os.sched_setaffinity(0, {chosen.core})  # inherited by all that is started

@@ -6,6 +6,7 @@ Before it: `judge.py`. What was not run stands as "–"; nothing is filled in.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
@@ -25,7 +26,7 @@ from benchmarks.result.judge import (
 from benchmarks.result.run import is_late
 from benchmarks.result.sets import SETS
 
-__all__ = ["Judged", "judge", "tables", "write_page"]
+__all__ = ["Judged", "judge", "merged", "sections", "write_page"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "result.md"
 START, END = "<!-- tables: written by python -m benchmarks.result publish -->", "<!-- end of tables -->"
@@ -226,34 +227,46 @@ def _first_not_below(
     return f"not reached ({', '.join(tried)})" if tried else "–"
 
 
-def tables(records: Sequence[Record], folder: Path) -> str:
-    """All tables."""
-    judged, parts = judge(records, folder), []
+def sections(records: Sequence[Record], folder: Path) -> dict[str, str]:
+    """Title -> tables: one section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score."""
+    judged, made = judge(records, folder), dict[str, str]()
     for budget, by_set in judged.items():
         held = {name for one in by_set.values() for name in one.records}
         names = [name for name in CONTENDERS if name in held]
-        if held.isdisjoint(OURS):
-            continue  # the textbook by itself, for as long as its ten epochs take
-        parts += [
-            f"## {budget / 60:g} minute{'s' if budget > 60 else ''}, one core",
+        if held.isdisjoint(OURS) or held.issubset(OURS):
+            continue  # the textbook for as long as its ten epochs take, or weigh to know when it is there: for the last section alone
+        parts = [
             _machines([r for r in records if r["budget"] == budget]),
             _summary_table(by_set, names),
             "Accuracy on the test part:",
             _score_table(by_set, names),
             "By `weigh read`, points of accuracy:",
             *(_verdict_table(by_set, names, ours, forgiving=False) for ours in OURS if ours in names),
-            "The same as if nobody had been late (who was ended counts as the most frequent class all the same):",
-            *(_verdict_table(by_set, names, ours, forgiving=True) for ours in OURS if ours in names),
+        ]
+        if any(map(is_late, (r for one in by_set.values() for r in one.records.values()))):
+            parts.append(
+                "The same as if nobody had been late (who was ended counts as the most frequent class all the same):"
+            )
+            parts += [_verdict_table(by_set, names, ours, forgiving=True) for ours in OURS if ours in names]
+        parts += [
             "Seconds until the model was there (share of the core that the processes got until they had predicted):",
             _seconds_table(by_set, names),
             "Where the minutes of weigh went:",
             "\n".join(_minutes_of_weigh(by_set)),
         ]
-    parts.append("## Time to the textbook's score")
+        made[f"{budget / 60:g} minute{'s' if budget > 60 else ''}, one core{_of_media(by_set)}"] = "\n\n".join(parts)
     whole = _textbook_lines(judged)
     header = ["data set", "ten epochs of the textbook", "its time", *OURS]
-    parts.append(_table(header, whole) if whole else "The textbook's ten epochs ended in none of these budgets.")
-    return "\n\n".join(parts)
+    made[
+        f"Time to the textbook's score{_of_media({name: one for by_set in judged.values() for name, one in by_set.items()})}"
+    ] = _table(header, whole) if whole else "The textbook's ten epochs ended in none of these budgets."
+    return made
+
+
+def _of_media(by_set: Mapping[str, Judged]) -> str:
+    """Words for a title where only one kind of data was measured."""
+    media = {judged.about["medium"] for judged in by_set.values()}
+    return f", {media.pop()}" if len(media) == 1 else ""
 
 
 def _machines(records: Sequence[Record]) -> str:
@@ -272,7 +285,20 @@ def _machines(records: Sequence[Record]) -> str:
     )
 
 
+def merged(written: str, made: Mapping[str, str]) -> str:
+    """Sections of the page: those that were made now, and as they stand those that were not, in the order of their titles' minutes."""
+    former = dict(part.partition("\n\n")[::2] for part in ("\n" + written.strip()).split("\n## ")[1:])
+    held = {title: text.strip() for title, text in {**former, **made}.items()}
+
+    def order(title: str) -> tuple[float, str]:
+        number = title.split(" ")[0]
+        return (float(number) if number.replace(".", "").isdigit() else math.inf, title)
+
+    return "\n\n".join(f"## {title}\n\n{held[title]}" for title in sorted(held, key=order))
+
+
 def write_page(records: Sequence[Record], folder: Path) -> None:
-    """The tables into the page; the words around them stay."""
+    """The tables into the page; the words around them stay, and tables of records that are no longer at hand."""
     before, rest = PAGE.read_text("utf-8").split(START)
-    PAGE.write_text(f"{before}{START}\n\n{tables(records, folder)}\n\n{END}{rest.split(END)[1]}", "utf-8")
+    written, after = rest.split(END)
+    PAGE.write_text(f"{before}{START}\n\n{merged(written, sections(records, folder))}\n\n{END}{after}", "utf-8")

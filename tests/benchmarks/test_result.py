@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.result import judge, publish, run, sets, work
+from benchmarks.result import judge, kept, publish, run, sets, work
 from benchmarks.result.contenders import CONTENDERS, absent
 from benchmarks.result.judge import answers_of, judge_pair, ranks, score
 from benchmarks.result.work import Work, batches
@@ -127,21 +127,26 @@ def test_records_become_tables(tmp_path, monkeypatch):
             "wall_seconds": 70.0, "processor_seconds": 35.0, "machine": machine, "lines": [[1.0, "Reading the data"]], "facts": facts,
         }  # fmt: skip
 
-    page = publish.tables(
-        [
-            record(
-                "weigh",
-                58.0,
-                truth,
-                winner="m × probe",
-                runs={"m × probe main done": {"runs": 5, "feature": 12.0, "words": 3.2}},
-            ),
-            record("textbook", 40.0, half, epochs=10, of_epochs=10),
-            record("Trainer", 90.0, truth, epochs=3, of_epochs=3),
-            record("SetFit", None, None),
-        ],
-        tmp_path,
-    )
+    measured = [
+        record(
+            "weigh",
+            58.0,
+            truth,
+            winner="m × probe",
+            runs={"m × probe main done": {"runs": 5, "feature": 12.0, "words": 3.2}},
+        ),
+        record("textbook", 40.0, half, epochs=10, of_epochs=10),
+        record("Trainer", 90.0, truth, epochs=3, of_epochs=3),
+        record("SetFit", None, None),
+    ]
+    stored = tmp_path / "kept"
+    kept.keep(measured[:2], tmp_path, stored)
+    everything = kept.keep(measured[1:], tmp_path, stored)  # the textbook's in place of the earlier one
+    for records in (everything, kept.read_kept(tmp_path, stored)):
+        assert {one["contender"]: one for one in records} == {one["contender"]: one for one in measured}
+    made = publish.sections(everything, tmp_path)
+    assert list(made) == ["1 minute, one core, texts", "Time to the textbook's score, texts"]
+    page = "\n".join(made.values())
     lines = page.splitlines()
     scores = next(line for line in lines if line.startswith("| made | 50 / 150 |"))
     assert "| 1.000 [" in scores
@@ -154,6 +159,18 @@ def test_records_become_tables(tmp_path, monkeypatch):
     assert next(line for line in lines if line.startswith("| made | 0.500 |")).endswith(
         "| 40 s | 58 s (1.000): 1.45 of its time | – |"
     )
+
+
+def test_the_page_keeps_tables_whose_records_are_gone():
+    page = publish.merged(
+        "## 10 minutes, one core\n\nold ten\n\n## 1 minute\n\nold one\n\n## Time\n\nold",
+        {"Time": "new", "3 minutes": "three"},
+    )
+    assert (
+        page
+        == "## 1 minute\n\nold one\n\n## 3 minutes\n\nthree\n\n## 10 minutes, one core\n\nold ten\n\n## Time\n\nnew"
+    )
+    assert publish.merged(page, {}) == page
 
 
 def test_contenders_that_are_not_there_are_left_out(monkeypatch):
