@@ -55,4 +55,4 @@ def _digest(reference: Reference) -> str:
 
 
 def _version() -> str:
-    return f"keras {version('keras')}"
+    return f"keras {version('keras')}, its own precision"

@@ -61,8 +61,10 @@ class Reference:
         self.layers[path].set_weights(list(arrays))
 
     def compute(self, pictures: torch.Tensor) -> torch.Tensor:
-        """`(n, 3, size, size)` to what the model returns, in inference."""
-        with torch.no_grad(), _on_processor(), warnings.catch_warnings():
+        """`(n, 3, size, size)` to what the model returns, in inference, in the precision of the model itself."""
+        # autocast would round inside layers of Keras, which computes with torch, while a saved model is asked without it
+        alone = torch.autocast("cpu", enabled=False)
+        with torch.no_grad(), alone, _on_processor(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The structure of `inputs`")  # one input, in a list or not
             outputs = self.model(pictures.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy(), training=False)
         computed = torch.from_numpy(np.array(_numpy(outputs))).to(pictures.device)
