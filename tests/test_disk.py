@@ -18,9 +18,10 @@ from weigh.errors import StorageError, StudyLocked
 from weigh.record import lock, tables
 
 # Who writes otherwise, and why that is no half-written file: the writer itself; a folder that is renamed as a
-# whole when it is complete; the description of an unexpected error, which nobody reads back; a download that goes on
-# where it was cut and gets its name when its hash is right; what a .keras file holds, unpacked into a temporary folder.
-WRITERS = {"disk.py", "packaged_texts.py", "output.py", "download.py", "weights.py"}
+# whole when it is complete; files that get their names when they are whole; the description of an unexpected error, which
+# nobody reads back; a download that goes on where it was cut and gets its name when its hash is right; what a .keras file
+# holds, unpacked into a temporary folder.
+WRITERS = {"disk.py", "growing.py", "packaged_texts.py", "output.py", "download.py", "weights.py"}
 FAULTS = [
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENOTDIR,
     errno.ENAMETOOLONG, errno.EMFILE,

@@ -19,6 +19,7 @@ from weigh.errors import StorageError
 from weigh.language import Text, text
 
 __all__ = [
+    "TAKEN",
     "WRITING",
     "flush_folder",
     "is_read_only",
@@ -29,6 +30,7 @@ __all__ = [
     "storage_error",
     "storage_errors",
     "sweep",
+    "take_lock",
     "unseal",
     "write_file",
 ]
@@ -36,6 +38,7 @@ __all__ = [
 WRITING = ".writing-"
 SEAL = b"\nsealed\n"  # before the checksum at the end of a sealed file
 NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
+TAKEN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})  # of `take_lock`: another process has it
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
 IN_THE_WAY = frozenset({errno.EEXIST, errno.ENOTDIR})
@@ -108,6 +111,22 @@ def flush_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in NOT_FLUSHABLE:
             raise storage_error(error, folder) from None
+
+
+def take_lock(handle: int) -> None:
+    """An open file for this process alone, until it is closed; the system takes the lock back however the process ends.
+
+    Raises:
+        OSError: Another process has it (its number is one of `TAKEN`), or the file system has no locks.
+    """
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def sweep(folder: Path, before: float) -> int:

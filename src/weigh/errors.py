@@ -14,6 +14,7 @@
     ├── StorageError       the disk: full, read-only, without locks, no permission
     ├── ExecutionError     worker processes cannot be used on this machine
     ├── MissingExtra       an optional package is not installed
+    ├── Interrupted        somebody asked for the end of a command that says itself what is kept
     └── PluginError        an installed plugin cannot be imported, or takes a name that is taken
 
 Every error says what is wrong (with the value), why it matters, and what to do now. The command line prints
@@ -33,6 +34,7 @@ __all__ = [
     "DesignError",
     "ExecutionError",
     "FileRefused",
+    "Interrupted",
     "MissingExtra",
     "ModelError",
     "PluginError",
@@ -123,6 +125,12 @@ class StorageError(WeighError):
 
 class ExecutionError(WeighError):
     """Worker processes cannot be used here."""
+
+
+class Interrupted(WeighError):
+    """Somebody asked for the end (Ctrl-C, SIGTERM); says what is kept and how to go on."""
+
+    exit_code = 130
 
 
 class MissingExtra(WeighError):

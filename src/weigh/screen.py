@@ -106,7 +106,11 @@ class Screen:
 
     def say(self, what: Text) -> None:
         if not self.quiet:
-            self.console.print(visible(what.render(self.language)), markup=False, soft_wrap=True)
+            self.console.print(visible(what.render(self.language)), markup=False, emoji=False, soft_wrap=True)
+
+    def tell(self, written: str) -> None:
+        """A line that is part of the result: it is told also where nothing else is."""
+        self.console.print(visible(written), markup=False, emoji=False, soft_wrap=True)
 
     def stage(self, what: Text) -> None:
         self._drop_inner()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
     from weigh.report.thumbnails import Thumbnails
+    from weigh.saved.predicting import Predictor
 
 __all__ = ["Findings", "Study", "safe_name"]
 
@@ -211,9 +212,9 @@ class Study:
         examples: str | Path | Iterable[str | Path | tuple[str, ...]],
         progress: Progress | None = None,
         *,
-        masks: Path | None = None,
-        boxes: Sequence[Path] = (),
-        overlays: Path | None = None,
+        masks: str | Path | None = None,
+        boxes: str | Path | Sequence[str | Path] = (),
+        overlays: str | Path | None = None,
         ensemble: bool = False,
     ) -> list[dict[str, Any]]:
         """Calibrated probabilities of the winner for new examples.
@@ -234,25 +235,22 @@ class Study:
         Raises:
             RecordError: The study has no refitted model yet.
             DataError: A table without the columns of the training data.
+            SpecError: Files that answers of this kind are not written to, or that would replace the pictures.
         """
-        from weigh.data.readers import READERS
-        from weigh.saved.average import load_average
-        from weigh.saved.folder import saved_folder
-        from weigh.saved.model import load_saved
-        from weigh.saved.pictures import AnswerFiles
+        from weigh.growing import GrowingFiles
 
-        folder = saved_folder(self.folder, ensemble=ensemble)
-        model = (load_average if ensemble else load_saved)(folder, trust_code=self.trust_code)
-        meaning = model.meaning
-        reader = READERS.get(meaning.medium.name)
-        new = reader.new(examples, meaning.written, pair=meaning.pair, encoding=self.spec.data.encoding)
-        answers = {"masks": [] if masks is None else [masks], "boxes": list(boxes)}
-        if overlays is None and not any(answers.values()):
-            return model.predict_new(new, progress=progress)
-        files = AnswerFiles(meaning.kind, meaning.classes, new.path.tolist(), answers, overlays)
-        rows = model.predict_new(new, progress=progress, each=files.write)
-        files.close()
+        predictor = self.predictor(examples, masks=masks, boxes=boxes, overlays=overlays, ensemble=ensemble)
+        with GrowingFiles(predictor.targets, {}, resumes=False) as growing:
+            rows = [row for block in predictor.blocks(growing, progress=progress) for row in block]
+            growing.finish()
         return rows
+
+    def predictor(self, examples: Any, **options: Any) -> Predictor:
+        """The saved model with what it is to predict: rows block by block, where all of them would not fit into memory. Arguments as of `predict`."""
+        from weigh.saved.predicting import open_predictor
+
+        own = {"trust_code": self.trust_code, "encoding": self.spec.data.encoding}
+        return open_predictor(self.folder, examples, **own, **options)
 
     # ---- evidence (no torch)
 

@@ -13,7 +13,7 @@ import pytest
 
 from weigh.cli.main import main
 from weigh.cli.output import printing, unfiltered
-from weigh.cli.rows import write_rows
+from weigh.cli.rows import RowWriter
 from weigh.data.rows.listing import natural_key
 
 ESCAPES = ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "bell\x07", "csi\x9b2J", "back\x08\x08", "rtl\u202egpj.exe"]
@@ -90,19 +90,16 @@ def test_data_for_programs_is_utf8_whatever_the_terminal_speaks(hostile_table, m
 
 @pytest.mark.parametrize("cell", [*ESCAPES[:5], "half\udcff"])
 def test_rows_carry_no_control_characters_and_json_keeps_their_meaning(cell):
-    out = io.StringIO()
-    write_rows(out, [{"path": cell, "label": "a"}], "csv")
+    out = io.StringIO(RowWriter("csv").text([{"path": cell, "label": "a"}]))
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]", out.getvalue())
-    out = io.StringIO()
-    write_rows(out, [{"path": cell, "label": "a"}], "jsonl")
+    out = io.StringIO(RowWriter("jsonl").text([{"path": cell, "label": "a"}]))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", out.getvalue())
     assert json.loads(out.getvalue())["path"] == cell
 
 
 def test_rows_keep_every_other_character():
-    out, kept = io.StringIO(), "a\u200bb\u202ec 中 é 😀"
-    write_rows(out, [{"path": kept}], "csv")
-    assert out.getvalue() == f"path\n{kept}\n"
+    kept = "a\u200bb\u202ec 中 é 😀"
+    assert RowWriter("csv").text([{"path": kept}]) == f"path\n{kept}\n"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("\x1b[31mboom"), RecursionError("deep"), MemoryError()])

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.cli.rows import write_rows
+from weigh.cli.rows import RowWriter
 from weigh.errors import RecordError
 from weigh.report.tables import make_table
 from weigh.spreadsheets import defuse
@@ -22,8 +22,7 @@ from weigh.spreadsheets import defuse
 
 def test_cells_that_a_spreadsheet_would_execute_are_defused():
     rows = [{"path": "=cmd|' /C calc'!A0", "label": "@SUM(1)", "probability": 0.25, "p:-1+1": 0.25}]
-    out = io.StringIO()
-    write_rows(out, rows, "csv")
+    out = io.StringIO(RowWriter("csv").text(rows))
     header, row = list(csv.reader(io.StringIO(out.getvalue())))
     assert header == ["path", "label", "probability", "p:-1+1"]
     assert row == ["'=cmd|' /C calc'!A0", "'@SUM(1)", "0.250000", "0.250000"]
@@ -34,11 +33,9 @@ def test_unreadable_files_are_rows_with_an_empty_label():
         {"path": "a", "label": "x", "probability": 1.0, "p:x": 1.0},
         {"path": "b", "label": "", "probability": None, "p:x": None, "error": "cut"},
     ]
-    out = io.StringIO()
-    write_rows(out, rows, "csv")
+    out = io.StringIO(RowWriter("csv").text(rows))
     assert out.getvalue().splitlines() == ["path,label,probability,p:x", "a,x,1.000000,1.000000", "b,,,"]
-    out = io.StringIO()
-    write_rows(out, rows, "jsonl")
+    out = io.StringIO(RowWriter("jsonl").text(rows))
     assert [json.loads(line)["label"] for line in out.getvalue().splitlines()] == ["x", ""]
 
 

@@ -13,6 +13,8 @@ from tests.box_scenes import CLASSES, draw_rectangles
 from tests.boxes import annotations_of
 from tests.journeys.test_journey import weigh
 from weigh.cli.main import main
+from weigh.saved import meaning
+from weigh.saved.model import SavedModel
 from weigh.study import Study
 
 FAST = [
@@ -109,6 +111,36 @@ def test_predict_counts_boxes_and_writes_them(study, capsys, tmp_path):
         (text,) = (tmp_path / "yolo").rglob(f"{path.rpartition('/')[2].removesuffix('.png')}.txt")
         assert len(text.read_text().splitlines()) == len(mine)
     assert {row["category"] for row in json.loads((tmp_path / "b.json").read_text("utf-8"))} <= set(CLASSES)
+
+
+def test_files_of_boxes_go_on_with_the_rows(study, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(meaning, "ALIKE", 8)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    calls, outputs = [], SavedModel.outputs
+
+    def interrupted(self, *given, **options):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return outputs(self, *given, **options)
+
+    def predict(folder) -> tuple[int, dict[str, bytes]]:
+        names = ("b.json", "b.csv", "yolo")
+        places = [word for name in names for word in ("--boxes", folder / name)]
+        command = ["predict", study.folder, *pictures(study)[:9], tmp_path / "bad.png", *pictures(study)[9:]]
+        code, _, _ = weigh(capsys, *command, "-o", folder / "rows.csv", *places, "--overlays", folder / "drawn")
+        return code, {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    code, whole = predict(tmp_path / "whole")
+    assert code == 0
+    monkeypatch.setattr(SavedModel, "outputs", interrupted)
+    code, begun = predict(tmp_path / "torn")
+    assert code == 130
+    assert {"rows.csv.part", "b.json.part", "b.csv.part"} < set(begun)
+    code, gone_on = predict(tmp_path / "torn")
+    assert code == 0
+    assert len(calls) == 5
+    assert gone_on == whole
 
 
 def test_what_predict_writes_is_read_beside_the_gold_file(study, capsys, tmp_path):

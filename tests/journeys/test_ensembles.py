@@ -111,7 +111,7 @@ def test_it_answers_the_average_of_its_members(saved, pictures, capsys):
     code, out, _ = weigh(capsys, "predict", saved.folder, pictures, "--ensemble")
     assert code == 0
     folder, new = saved.folder / "ensemble", new_pictures([str(pictures)])
-    mean = np.zeros((len(new.named), 2))
+    mean = np.zeros((len(new.path), 2))
     for member in read_average(folder).members:
         model = load_saved(folder / f"member-{member.run[:12]}")
         meaning = model.meaning

@@ -72,6 +72,18 @@ def test_new_texts_one_row_out_for_each_row_in(reviews, capsys, tmp_path):
     assert "there is no text" in err
 
 
+@pytest.mark.parametrize("content", ["", "id,text\n"])
+def test_a_table_without_texts_is_said(reviews, capsys, tmp_path, content):
+    (tmp_path / "new.csv").write_text(content, encoding="utf-8")
+    code, out, err = weigh(capsys, "predict", reviews.folder, tmp_path / "new.csv", "-o", tmp_path / "rows.csv")
+    assert (code, out) == (2, "")
+    assert "new.csv holds no texts" in err
+    assert not list(tmp_path.glob("rows*"))
+    code, _, err = weigh(capsys, "predict", reviews.folder, "this film is great")
+    assert code == 2
+    assert "echo TEXT | weigh predict STUDY -" in err
+
+
 def test_lines_on_standard_input(reviews, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("great lovely film\nawful nasty film\n"))
     code, out, _ = weigh(capsys, "predict", reviews.folder, "-", "--format", "jsonl")

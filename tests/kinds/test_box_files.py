@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weigh.kinds.box_files import box_table, coco_results, image_ids, yolo_classes, yolo_text
+from weigh.kinds.box_files import BOX_TABLE, COCO_RESULTS, image_ids, yolo_classes, yolo_text
 from weigh.kinds.box_list import Detections
 
 CLASSES = ("cell", "=1+1", "rod, long")
@@ -41,7 +41,7 @@ def test_ids_are_the_numbers_in_names_or_the_order(names, ids):
 
 
 def test_results_of_coco_hold_all_detections_of_pictures_that_could_be_read():
-    written = json.loads(coco_results(["5.jpg", "6.jpg", "7.jpg"], [FOUND, None, NONE], CLASSES))
+    written = json.loads(COCO_RESULTS.document(["5.jpg", "6.jpg", "7.jpg"], [FOUND, None, NONE], CLASSES))
     assert [(row["image_id"], row["category_id"], row["score"]) for row in written] == [
         (5, 1, 0.9),
         (5, 2, 0.75),
@@ -50,7 +50,7 @@ def test_results_of_coco_hold_all_detections_of_pictures_that_could_be_read():
     assert written[1]["bbox"] == [1.5, 2.25, 10.0, 20.0]
     assert {row["file_name"] for row in written} == {"5.jpg"}
     assert [row["category"] for row in written] == list(CLASSES)
-    assert json.loads(coco_results([], [], CLASSES)) == []
+    assert json.loads(COCO_RESULTS.document([], [], CLASSES)) == []
 
 
 def test_pycocotools_reads_them():
@@ -62,12 +62,12 @@ def test_pycocotools_reads_them():
         "annotations": [],
     }
     gold.createIndex()
-    read = gold.loadRes(json.loads(coco_results(["5.jpg", "6.jpg"], [FOUND, NONE], CLASSES)))
+    read = gold.loadRes(json.loads(COCO_RESULTS.document(["5.jpg", "6.jpg"], [FOUND, NONE], CLASSES)))
     assert len(read.getAnnIds(imgIds=[5])) == 3
 
 
 def test_the_table_holds_a_row_for_each_box_that_is_told_and_one_for_a_picture_without():
-    rows = list(csv.reader(io.StringIO(box_table(["=a.jpg", "b.jpg", "c.jpg"], [FOUND, NONE, None], CLASSES).decode())))
+    rows = list(csv.reader(io.StringIO(BOX_TABLE.document(["=a.jpg", "b.jpg", "c.jpg"], [FOUND, NONE, None], CLASSES).decode())))
     assert rows == [
         ["path", "label", "score", "xmin", "ymin", "xmax", "ymax"],
         ["'=a.jpg", "cell", "0.9000", "0.00", "0.00", "80.00", "60.00"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,6 +204,40 @@ def test_the_card_takes_facts_by_model_and_names_other_licences():
     )
     front = yaml.safe_load(written.split("---\n")[1])
     assert (front["license"], front["license_name"]) == ("other", "Our own: v2")
+
+
+@pytest.mark.parametrize(
+    ("model", "library", "trust"),
+    [
+        ("timm:resnet18", "timm", ""),
+        ("file:w.safetensors@torchvision:resnet18", "torchvision", ""),
+        ("hf:./mine", "transformers", ""),
+        ("onnx:net.onnx", None, ""),
+        ("python:mine:build", None, " --trust-code"),
+        ("file:w.pth@python:mine:build", None, " --trust-code"),
+        ("gone:of-a-plugin", None, ""),
+    ],
+)
+def test_the_card_names_the_library_and_a_command_that_works(model, library, trust):
+    results = example_results()
+    winner = example_file().study.get("winner") or results.winner
+    candidates = tuple(replace(one, model=model) if one.id == winner else one for one in results.candidates)
+    assert any(one.model == model for one in candidates)
+    written = model_card(example_file(), replace(results, candidates=candidates))
+    assert yaml.safe_load(written.split("---\n")[1]).get("library_name") == library
+    assert f"weigh predict STUDY new/*.jpg{trust}\n" in written
+
+
+def test_the_card_of_a_model_that_is_no_longer_the_winner_tells_no_scores_of_another():
+    results = example_results()
+    winner = example_file().study.get("winner") or results.winner
+    other = next(one.id for one in results.candidates if one.id != winner)
+    written = model_card(example_file(), results, facts={"candidate": other, "temperature": 1.6})
+    assert "model-index" not in yaml.safe_load(written.split("---\n")[1])
+    assert f"# solar cells: {escape_markdown(other)}\n" in written
+    assert f"by which {escape_markdown(str(winner))} comes first" in written
+    assert not re.search("Score:|## Evaluation|## Limits|alibrated", written)
+    assert "## Evaluation" in model_card(example_file(), results, facts={"candidate": winner})
 
 
 # ---- notebook

@@ -14,6 +14,7 @@ from PIL import Image
 from tests.box_scenes import CLASSES, draw_rectangles
 from weigh.data.examples import Examples, NewExamples
 from weigh.errors import SpecError
+from weigh.growing import GrowingFiles
 from weigh.heads.network_task import network_task
 from weigh.kinds.boxes import BOXES
 from weigh.models.pretrained import load_model
@@ -92,9 +93,12 @@ def test_predict_writes_boxes_in_all_forms_and_draws_them(answered, tmp_path):
     paths, _, decided = answered
     targets = [tmp_path / "found.json", tmp_path / "found.csv", tmp_path / "yolo"]
     files = AnswerFiles(BOXES, CLASSES, paths, {"boxes": targets}, tmp_path / "drawn")
-    for i, answer in enumerate(decided[:-1]):  # the last picture could not be read
-        files.write(i, answer)
-    files.close()
+    with GrowingFiles(files.targets, {}, resumes=False) as growing:
+        files.open(growing)
+        for i, answer in enumerate(decided[:-1]):  # the last picture could not be read
+            files.write(i, answer)
+        files.close()
+        growing.finish()
     rows = json.loads((tmp_path / "found.json").read_text("utf-8"))
     assert len(rows) == sum(len(answer.scores) for answer in decided[:-1])
     table = list(csv.DictReader((tmp_path / "found.csv").read_text("utf-8").splitlines()))
@@ -120,5 +124,7 @@ def test_a_form_that_nobody_knows_is_said(tmp_path, target, told):
 
 def test_a_folder_that_is_there_may_have_a_name_with_a_point(tmp_path):
     (tmp_path / "boxes.v2").mkdir()
-    AnswerFiles(BOXES, CLASSES, ["a.png"], {"boxes": [tmp_path / "boxes.v2"]}, None)
+    files = AnswerFiles(BOXES, CLASSES, ["a.png"], {"boxes": [tmp_path / "boxes.v2"]}, None)
+    with GrowingFiles(files.targets, {}, resumes=False) as growing:
+        files.open(growing)
     assert (tmp_path / "boxes.v2" / "classes.txt").read_text() == "red\ngreen\nblue\n"

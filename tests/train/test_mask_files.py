@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from tests.scenes import CLASSES, draw_scenes
 from weigh.data.examples import NewExamples
 from weigh.errors import SpecError
+from weigh.growing import GrowingFiles
 from weigh.heads.network_task import network_task
 from weigh.kinds.label import LABEL
 from weigh.kinds.label_map import LabelMap
@@ -78,9 +80,11 @@ def test_without_weigh_the_onnx_file_gives_the_masks_that_predict_gives(folder):
 def test_an_index_png_holds_the_classes_and_a_palette(folder, tmp_path):
     paths, masks = answered(folder)
     files = AnswerFiles(MASKS, CLASSES, paths, {"masks": [tmp_path / "masks"]}, tmp_path / "over")
-    for i, mask in masks.items():
-        files.write(i, mask)
-    files.close()
+    with GrowingFiles([], {}, resumes=False) as growing:
+        files.open(growing)
+        for i, mask in masks.items():
+            files.write(i, mask)
+        files.close()
     for i, path in enumerate(paths):
         name = path.rpartition("/")[2]
         with Image.open(tmp_path / "masks" / name) as written, Image.open(tmp_path / "over" / name) as over:
@@ -142,4 +146,27 @@ def test_answers_are_not_written_in_the_form_of_another_kind(tmp_path, kind, ans
     answers = {option: [tmp_path / name for name in names] for option, names in answers.items()}
     with pytest.raises(SpecError, match=told):
         AnswerFiles(kind, CLASSES, ["a.png"], answers, overlays and tmp_path / overlays)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("paths", "masks", "overlays", "sources", "told"),
+    [
+        (["p/1.png", "p/2.jpg"], "p", None, [], "--masks .*p: 1.png there is one of the pictures"),
+        (["p/a/1.png", "p/b/2.png"], "p", None, [], "one of the pictures"),
+        (["p/a/1.jpg", "p/b/1.png"], "p/b", None, [], None),
+        (["p/1.jpg"], "m", "p", [], None),
+        (["p/1.jpg"], "p/masks", None, ["p"], "lies in .*p, the folder of the pictures"),
+        (["p/1.jpg"], None, "p", ["p"], "--overlays .*lies in"),
+        (["p/1.jpg"], "m", "m", [], "--masks and --overlays both name"),
+    ],
+)
+def test_answers_replace_no_picture_and_not_each_other(tmp_path, monkeypatch, paths, masks, overlays, sources, told):
+    monkeypatch.chdir(tmp_path)
+    given = [{"masks": [Path(masks)] if masks else []}, overlays and Path(overlays), [Path(one) for one in sources]]
+    if told is None:
+        AnswerFiles(MASKS, CLASSES, paths, *given)
+        return
+    with pytest.raises(SpecError, match=told):
+        AnswerFiles(MASKS, CLASSES, paths, *given)
     assert not any(tmp_path.iterdir())

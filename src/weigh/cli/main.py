@@ -13,10 +13,13 @@ import typer
 
 from weigh.cli.output import printing, tell_unexpected
 from weigh.errors import WeighError
-from weigh.language import detect_language, text
+from weigh.language import Text, detect_language, text
 from weigh.notices import notices_to
 
 __all__ = ["app", "main"]
+
+# commands of which nothing is kept when they are interrupted
+BEGIN_ANEW = ("cache", "data", "doctor", "export", "glue", "models", "read", "recipes", "report", "schema")
 
 app = typer.Typer(
     name="weigh",
@@ -64,7 +67,7 @@ def _run(arguments: list[str], language: str) -> int:
         code = stop.exit_code
     except WeighError as error:
         print(error.render(language), file=sys.stderr)
-        code = error.exit_code
+        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:  # `weigh predict … | head`
@@ -89,12 +92,18 @@ def _run(arguments: list[str], language: str) -> int:
             tell_unexpected(error, language)
             code = 70
     if code == 130:
-        sentence = text(
-            "\nInterrupted. What was finished is kept; the same command goes on from here.",
-            "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",
-        )
-        print(sentence.render(language), file=sys.stderr)
+        print(_interrupted(arguments).render(language), file=sys.stderr)
     return code
+
+
+def _interrupted(arguments: list[str]) -> Text:
+    """What Ctrl-C means for the command: studies, features and evaluations keep what was finished."""
+    if arguments and arguments[0] in BEGIN_ANEW:
+        return text("\nInterrupted. The same command begins anew.", "\n已中断。再次运行同一命令会重新开始。")
+    return text(
+        "\nInterrupted. What was finished is kept; the same command goes on from here.",
+        "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",
+    )
 
 
 def _language(arguments: list[str]) -> str:

@@ -107,11 +107,16 @@ def open_screen(language: str, *, quiet: bool, confirmed: bool) -> Screen:
     return Screen(language, quiet=quiet, confirmed=confirmed, file=unfiltered(sys.stderr))
 
 
-def print_data(written: str) -> None:
-    """Rows and documents for programs: into a file or a pipe as UTF-8, whatever the terminal speaks; on a terminal as everything."""
-    out = unfiltered(sys.stdout)
+def print_data(written: str, stream: TextIO | None = None) -> None:
+    """Rows and documents for programs: into a file or a pipe as UTF-8, whatever the terminal speaks; on a terminal as everything.
+
+    Args:
+        stream: Standard output, where something may have taken its place meanwhile; None: it is where it was.
+    """
+    stream = stream or sys.stdout
+    out = unfiltered(stream)
     if out.isatty() or not isinstance(out, io.TextIOWrapper):
-        sys.stdout.write(written) if out.isatty() else out.write(written)
+        stream.write(written) if out.isatty() else out.write(written)
         return
     out.flush()
     out.buffer.write(written.encode("utf-8", "backslashreplace"))

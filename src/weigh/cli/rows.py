@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from weigh.disk import write_file
 from weigh.errors import SpecError
@@ -19,7 +19,7 @@ from weigh.spreadsheets import defuse
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLES", "check_suffix", "write_rows", "write_table"]
+__all__ = ["TABLES", "RowWriter", "check_suffix", "write_table"]
 
 TABLES = (".csv", ".tsv", ".parquet")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -30,24 +30,45 @@ def _written(cell: str) -> str:
     return _CONTROLS.sub(lambda match: visible(match[0]), defuse(cell))
 
 
-def write_rows(out: TextIO, rows: Sequence[dict[str, Any]], format: str) -> None:
-    """Write path, label, probability and p:<class> columns; probabilities with six digits.
+class RowWriter:
+    """Rows of predictions as text, block by block: path, label, probability and p:<class> columns; probabilities with six digits.
+
+    The columns are told by the first rows, up to a block in which one has an answer: rows before it wait, for a row without an answer may have fewer.
 
     Args:
-        out: Where to.
-        rows: As `Study.predict` returns them; every row has the same keys but for "error".
         format: "csv" or "jsonl".
+        columns: As an earlier process had them, which wrote the first rows; then no header is written.
     """
-    columns = list(dict.fromkeys(key for row in rows for key in row if key != "error"))
-    if format == "jsonl":
+
+    def __init__(self, format: str, columns: Sequence[str] = ()) -> None:
+        self.format, self.columns = format, list(columns)
+        self.waiting: list[dict[str, Any]] = []
+
+    def text(self, rows: Sequence[dict[str, Any]]) -> str:
+        """These rows, and those that waited for them; empty where they wait too.
+
+        Args:
+            rows: As `Study.predict` returns them; every row with an answer has the same keys.
+        """
+        self.waiting += rows
+        return self.rest() if self.columns or any(not row.get("error") for row in rows) else ""
+
+    def rest(self) -> str:
+        """What waits still, when no more rows follow."""
+        rows, self.waiting = self.waiting, []
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        if not self.columns:
+            self.columns = list(dict.fromkeys(key for row in rows for key in row if key != "error"))
+            if self.format == "csv":
+                writer.writerow([_written(column) for column in self.columns])
         for row in rows:
-            written = json.dumps({key: _rounded(row.get(key)) for key in columns}, ensure_ascii=False)
-            out.write(visible_json(written) + "\n")
-        return
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_written(column) for column in columns])
-    for row in rows:
-        writer.writerow([_cell(row.get(key)) for key in columns])
+            if self.format == "jsonl":
+                written = json.dumps({key: _rounded(row.get(key)) for key in self.columns}, ensure_ascii=False)
+                out.write(visible_json(written) + "\n")
+            else:
+                writer.writerow([_cell(row.get(key)) for key in self.columns])
+        return out.getvalue()
 
 
 def _rounded(value: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,12 +22,14 @@ from weigh.cli.options import (
     check_format,
     open_study,
 )
-from weigh.cli.output import print_data
-from weigh.errors import DataError, SpecError
+from weigh.errors import DataError, Interrupted, SpecError
 from weigh.language import detect_language, text
-from weigh.media import medium_named
+from weigh.media import Medium, medium_named
 from weigh.report.visible import visible_line
 from weigh.tasks import TASKS
+
+if TYPE_CHECKING:
+    from weigh.study import Study
 
 __all__ = ["register"]
 
@@ -53,54 +55,65 @@ def predict(
 ) -> None:  # fmt: skip
     """What the winner says of new files, on standard output or in a file: calibrated probabilities, numbers, areas of masks, counts of boxes.
 
+    With --output rows are kept as they are computed: stopped or killed, the same command goes on where it was.
+
     The label is not always the most probable class: where classes are unbalanced, a study on balanced accuracy or F1 decides by a
     threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax
     """
     from weigh.cli.output import open_screen
-    from weigh.cli.rows import check_suffix, write_rows
-    from weigh.disk import make_folder, write_file
+    from weigh.cli.predicting import StandardOutput, check_places, summary, write_predictions
+    from weigh.cli.rows import check_suffix
     from weigh.study import Study
 
     if not format:
         format = "csv" if output is None else check_suffix(output, (".csv", ".jsonl")).removeprefix(".")
     check_format(format, ("csv", "jsonl"))
     language = detect_language(lang)
-    if output is not None:
-        make_folder(output.parent)
+    check_places(output, boxes, files)
+    places = {"masks": masks, "boxes": boxes, "overlays": overlays}
+    write_to = StandardOutput() if output is None else output
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        opened = Study.open(study, trust_code=trust_code)
-        medium = medium_named(TASKS.get(opened.spec.task or "").medium)
-        if medium.one_table and len(files) > 1:
-            values = {"m": medium.title, "n": len(files)}
-            raise SpecError(
-                text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **values)
-            )
-        rows = opened.predict(
-            files[0] if len(files) == 1 else files,
-            progress=screen.progress,
-            masks=masks,
-            boxes=boxes,
-            overlays=overlays,
-            ensemble=ensemble,
-        )
-    for row in rows:
-        if row.get("error"):
-            named = visible_line(row.get("path", row.get("row")))
-            print(row["error"] if row["error"].startswith(named) else f"{named}: {row['error']}", file=sys.stderr)
-    out = io.StringIO()
-    write_rows(out, rows, format)
-    if output is None:
-        print_data(out.getvalue())
-    else:
-        write_file(output, out.getvalue().encode("utf-8", "backslashreplace"))
-        summary = text("{p}: {n} predictions", "{p}：{n} 条预测", p=output, n=len(rows))
-        print(summary.render(language), file=sys.stderr)
-    if rows and all(row.get("error") for row in rows):
+        try:
+            opened = Study.open(study, trust_code=trust_code)
+            _check_one_table(opened, files)
+            predictor = opened.predictor(files[0] if len(files) == 1 else files, ensemble=ensemble, **places)
+        except KeyboardInterrupt:
+            raise Interrupted(text("Interrupted before anything was predicted.", "在开始预测之前已中断。")) from None
+        if not len(predictor):
+            raise _nothing_in(files[0], predictor.model.meaning.medium)
+        written = write_predictions(predictor, write_to, format, _absolute(places), screen)
+    if isinstance(write_to, StandardOutput):
+        write_to.close()
+    told = summary(written, output)
+    if told is not None:
+        print(told.render(language), file=sys.stderr)
+    if written.failed == written.rows:
         raise DataError(
-            text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=len(rows)),
-            text("The rows above hold no prediction.", "以上各行都没有预测结果。"),
-            text("Check the paths: {p}", "请检查路径：{p}", p=", ".join(map(visible_line, files[:3]))),
+            text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=written.rows),
+            text("Their rows hold no prediction.", "它们的行中没有预测结果。"),
+            text("Check them: {p}", "请检查：{p}", p=", ".join(map(visible_line, files[:3]))),
         )
+
+
+def _check_one_table(study: Study, files: list[str]) -> None:
+    medium = medium_named(TASKS.get(study.spec.task or "").medium)
+    if medium.one_table and len(files) > 1:
+        raise SpecError(
+            text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", m=medium.title, n=len(files))
+        )
+
+
+def _nothing_in(file: str, medium: Medium) -> DataError:
+    return DataError(
+        text("{p} holds no {m}.", "{p} 中没有{m}。", p=file, m=medium.noun.many),
+        do=text("Write each in a row of its own; a first line may name the columns.", "请每行写一个；第一行可以是列名。"),
+    )
+
+
+def _absolute(places: dict[str, Any]) -> dict[str, list[str]]:
+    """Where files of answers go, whatever folder the command is started in."""
+    several = {name: place if isinstance(place, list) else [place] for name, place in places.items() if place}
+    return {name: [os.path.abspath(one) for one in one_or_more] for name, one_or_more in several.items()}
 
 
 def export(
@@ -115,6 +128,8 @@ def export(
 ) -> None:  # fmt: skip
     """The winner as ONNX, and what was recorded as tables (.csv, .tsv, .parquet) for other tools."""
     from weigh.cli.rows import check_suffix, write_table
+    from weigh.growing import check_place
+    from weigh.saved.pictures import refuse_collisions
     from weigh.study import Study
 
     tables = {"predictions": predictions, "runs": runs, "suspects": suspects}
@@ -129,19 +144,31 @@ def export(
         )
     for path in wanted.values():
         check_suffix(path)
+    alone = next((name for name, value in {"output": output, "ensemble": ensemble}.items() if value and not onnx), None)
+    if alone is not None:
+        raise SpecError(
+            text("--{o} is for --onnx, which is not asked for.", "--{o} 仅用于 --onnx，而这里没有指定 --onnx。", o=alone),
+            do=text("Add --onnx, or leave --{o} out.", "请加上 --onnx，或去掉 --{o}。", o=alone),
+        )
+    refuse_collisions([*wanted.items(), *([] if output is None else [("output", output)])], [])
     opened, language = Study.open(study), detect_language(lang)
+    for path in wanted.values():
+        check_place(path)
     for name, path in wanted.items():
         table = opened.table(name)
         write_table(table, path)
         print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
-    from weigh.saved.folder import saved_folder
+    from weigh.saved.folder import saved_folder, tell_passed
     from weigh.saved.onnx_average import export_average
     from weigh.saved.onnx_file import export_onnx
 
     folder = saved_folder(opened.folder, ensemble=ensemble)
+    if not ensemble:
+        tell_passed(opened.folder)
     target = output or folder / "model.onnx"
+    check_place(target)
     difference = (export_average if ensemble else export_onnx)(folder, target, trust_code=trust_code)
     print(
         text(

@@ -8,7 +8,7 @@ that a report needs neither the data nor torch.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 from weigh.data.written import Written
 from weigh.kinds.base import Kind, Strata, rows_of
 from weigh.kinds.label import LABEL
+from weigh.language import Text
 from weigh.media import Medium, medium_named
 
 __all__ = ["Examples", "LeftOut", "NewExamples"]
@@ -131,27 +132,35 @@ class Examples:
 class NewExamples(NamedTuple):
     """What is to be predicted: no targets.
 
+    Memory: about 150 bytes for each file, or the rows themselves.
+
     Attributes:
-        named: What names each example in the answer: {"path": …} or {"row": …}, from 1.
+        by: What names each example in the answer: its "path", or its "row" (from 1).
         path, rows: As in `Examples`.
         failed: Those that cannot be read, and why; they are answered by nothing.
+        sources: Folders that files were listed from.
     """
 
-    named: list[dict[str, Any]]
+    by: Literal["path", "row"]
     path: np.ndarray
     rows: np.ndarray | None
-    failed: dict[int, str]
+    failed: Mapping[int, Text | str]
+    sources: tuple[Path, ...] = ()
 
     @classmethod
-    def of_rows(cls, rows: Sequence[tuple], failed: dict[int, str]) -> NewExamples:
+    def of_rows(cls, rows: Sequence[tuple], failed: Mapping[int, Text | str]) -> NewExamples:
         """Rows of a table, or of a list, numbered from 1."""
-        numbers = range(1, len(rows) + 1)
-        return cls([{"row": i} for i in numbers], np.array(numbers, dtype=str), rows_of(rows), failed)
+        return cls("row", np.array(range(1, len(rows) + 1), dtype=str), rows_of(rows), failed)
 
     @classmethod
-    def of_files(cls, paths: Sequence[str]) -> NewExamples:
+    def of_files(cls, paths: Sequence[str], sources: Sequence[Path] = ()) -> NewExamples:
         """Files, of which none was opened yet."""
-        return cls([{"path": path} for path in paths], np.array(paths, dtype=str), None, {})
+        # Python's own strings: numpy's would all be as long as the longest
+        return cls("path", np.array(paths, dtype=object), None, {}, tuple(sources))
+
+    def named(self, i: int) -> dict[str, Any]:
+        """What names example `i` in its answer."""
+        return {"row": i + 1} if self.by == "row" else {"path": self.path[i]}
 
 
 class LeftOut(NamedTuple):

@@ -10,13 +10,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from weigh.kinds.box_list import Detections
+from weigh.kinds.shown import Whole
 from weigh.spreadsheets import defuse
 
-__all__ = ["COLUMNS", "box_table", "coco_results", "image_ids", "yolo_classes", "yolo_text"]
+__all__ = ["BOX_TABLE", "COCO_RESULTS", "COLUMNS", "image_ids", "yolo_classes", "yolo_text"]
 
 COLUMNS = ("path", "label", "score", "xmin", "ymin", "xmax", "ymax")
 
@@ -29,36 +30,44 @@ def image_ids(names: Sequence[str]) -> list[int]:
     return list(range(1, len(names) + 1))
 
 
-def coco_results(names: Sequence[str], decisions: Sequence[Detections | None], classes: Sequence[str]) -> bytes:
-    """A list of {image_id, category_id, bbox, score}; names of picture and class stand beside the ids, which others may number otherwise."""
-    rows = [
-        json.dumps(
+def _coco_rows(names: Sequence[str], classes: Sequence[str]) -> Callable[[int, Detections], list[bytes]]:
+    ids = image_ids(names)
+
+    def rows(i: int, answer: Detections) -> list[bytes]:
+        written = (
             {
-                "image_id": image, "category_id": int(c) + 1, "bbox": [round(v, 3) for v in (x, y, right - x, bottom - y)],
-                "score": round(float(score), 6), "file_name": name, "category": classes[c],
-            },
-            ensure_ascii=False,
-        )
-        for image, name, answer in zip(image_ids(names), names, decisions, strict=True) if answer is not None
-        for (x, y, right, bottom), c, score in zip(answer.corners.tolist(), answer.classes, answer.scores, strict=True)
-    ]  # fmt: skip
-    return ("[" + ",\n".join(rows) + "]\n").encode("utf-8", "backslashreplace")
+                "image_id": ids[i], "category_id": int(c) + 1, "bbox": [round(v, 3) for v in (x, y, right - x, bottom - y)],
+                "score": round(float(score), 6), "file_name": names[i], "category": classes[c],
+            }
+            for (x, y, right, bottom), c, score in zip(answer.corners.tolist(), answer.classes, answer.scores, strict=True)
+        )  # fmt: skip
+        return [json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") for row in written]
+
+    return rows
 
 
-def box_table(names: Sequence[str], decisions: Sequence[Detections | None], classes: Sequence[str]) -> bytes:
-    """CSV, a row for each box: path, label, score, corners in pixels."""
+def _table_rows(names: Sequence[str], classes: Sequence[str]) -> Callable[[int, Detections], list[bytes]]:
+    def rows(i: int, answer: Detections) -> list[bytes]:
+        told, name = answer.told(), defuse(names[i])
+        cells = [
+            [name, defuse(classes[c]), f"{score:.4f}", *(f"{value:.2f}" for value in corners)]
+            for corners, c, score in zip(told.corners, told.classes, told.scores, strict=True)
+        ]
+        return [_csv_line(row) for row in cells or [[name, *[""] * (len(COLUMNS) - 1)]]]
+
+    return rows
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for name, answer in zip(names, decisions, strict=True):
-        if answer is None:
-            continue
-        told = answer.told()
-        for corners, c, score in zip(told.corners, told.classes, told.scores, strict=True):
-            writer.writerow([defuse(name), defuse(classes[c]), f"{score:.4f}", *(f"{value:.2f}" for value in corners)])
-        if not len(told.scores):
-            writer.writerow([defuse(name), *[""] * (len(COLUMNS) - 1)])
+    csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+# a list of {image_id, category_id, bbox, score}; names of picture and class stand beside the ids, which others may number otherwise
+COCO_RESULTS = Whole(_coco_rows, b"[", b",\n", b"]\n")
+# CSV, a row for each box: path, label, score, corners in pixels
+BOX_TABLE = Whole(_table_rows, _csv_line(COLUMNS))
 
 
 def yolo_text(answer: Detections) -> bytes:

@@ -24,7 +24,7 @@ from weigh.kinds.base import (
     Swatch,
     rows_of,
 )
-from weigh.kinds.box_files import box_table, coco_results, yolo_classes, yolo_text
+from weigh.kinds.box_files import BOX_TABLE, COCO_RESULTS, yolo_classes, yolo_text
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
@@ -69,8 +69,8 @@ class BoxesKind(PlacedKind):
     written = "boxes"
     forms: ClassVar = {
         "": Form(".txt", each=yolo_text, beside={"classes.txt": yolo_classes}),
-        ".json": Form(whole=coco_results),
-        ".csv": Form(whole=box_table),
+        ".json": Form(whole=COCO_RESULTS),
+        ".csv": Form(whole=BOX_TABLE),
     }
     counted = OBJECTS
     fewest = LEAST_HOLDERS

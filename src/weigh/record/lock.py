@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import time
@@ -10,13 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from weigh.disk import storage_error, storage_errors, sweep
+from weigh.disk import TAKEN, storage_error, storage_errors, sweep, take_lock
 from weigh.errors import StudyLocked
 from weigh.language import text
 
 __all__ = ["lock_study"]
-
-TAKEN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
 
 
 @contextmanager
@@ -33,24 +30,13 @@ def lock_study(folder: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            _take(handle)
+            take_lock(handle)
         except OSError as error:
             raise (_locked(folder) if error.errno in TAKEN else storage_error(error, path)) from None
         sweep(folder, started)
         yield
     finally:
         os.close(handle)  # gives the lock back
-
-
-def _take(handle: int) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _locked(folder: Path) -> StudyLocked:

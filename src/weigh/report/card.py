@@ -10,12 +10,14 @@ References: https://huggingface.co/docs/hub/model-cards, "Specifying a model car
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from weigh.errors import ModelError
 from weigh.findings.model import Finding, FindingsFile
+from weigh.models.address import Address, parse_address
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
 from weigh.report.markdown import escape_markdown
@@ -31,7 +33,6 @@ __all__ = ["average_card", "model_card"]
 LIBRARIES = {
     "timm": "timm",
     "torchvision": "torchvision",
-    "file": "timm",
     "hf": "transformers",
     "keras": "keras",
 }
@@ -57,24 +58,29 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
 
     Args:
         facts: What is known of the saved model (or, by model address, of all models of the study), all optional: `classes`, `temperature`, `preprocessing` (dict),
-            `license`, `files` (list), `parameters`, `size_bytes`, `weights` (where they come from), `epochs`.
+            `license`, `files` (list), `parameters`, `size_bytes`, `weights` (where they come from), `epochs`, `candidate` (whose
+            refit it is: where that is no longer the winner, the card says so and tells no scores).
     """
     facts = dict(facts or {})
     winner = file.study.get("winner") or results.winner
-    candidate = next((c for c in results.candidates if c.id == winner), None)
+    saved = facts.get("candidate") or winner
+    winner = winner or saved
+    candidate = next((c for c in results.candidates if c.id == saved), None)
     if candidate is not None and isinstance(facts.get(candidate.model), Mapping):  # facts on all models of the study
         facts = dict(facts[candidate.model])
     task = TASKS.get(results.spec.task) if results.spec.task else None
     front = {
-        "library_name": LIBRARIES.get(candidate.model.split(":")[0]) if candidate else None,
+        "library_name": _library(candidate.model) if candidate else None,
         "pipeline_tag": (task.pipeline or task.name) if task else None,
         "tags": ["weigh", *([candidate.recipe] if candidate else [])],
         **_licence(facts.get("license") or facts.get("licence")),
         "base_model": _repository(candidate.model) if candidate else None,
         "model-index": [{"name": visible_line(f"{results.name} {winner}"), "results": _index(file, results)}],
     }
+    if saved != winner:  # the scores are those of another candidate
+        del front["model-index"]
     head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
-    return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(winner))) + "\n"
+    return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(saved), str(winner))) + "\n"
 
 
 def average_card(file: FindingsFile, results: Results) -> str:
@@ -93,12 +99,32 @@ def average_card(file: FindingsFile, results: Results) -> str:
             lines += [escape_markdown(visible(finding.sentence.en)), ""]
     lines += ["| member | share |", "|---|---|"]
     lines += [f"| {escape_markdown(name)} | {100 * share:.0f} % |" for name, share in results.averaged.items()]
-    use = f"weigh predict STUDY {results.examples.medium.new_files} --ensemble"
+    trust = _trust(one.model for one in results.candidates if one.id in results.averaged)
+    use = f"weigh predict STUDY {results.examples.medium.new_files} --ensemble{trust}"
     lines += ["", "## Use", "", "```", use, "```", ""]
     lines += ["Each member lies in a folder of its own, as a saved winner does; config.json names them."]
     if results.examples.kind.probable:
         lines += ["Their probabilities are averaged as trained, then calibrated with the temperature of the average."]
     return f"---\n{head}---\n\n" + "\n".join(lines) + "\n"
+
+
+def _parsed(address: str) -> Address | None:
+    """None where a plugin that knew it is gone."""
+    try:
+        return parse_address(address)
+    except ModelError:
+        return None
+
+
+def _library(address: str) -> str | None:
+    """The library that has the architecture, also of a checkpoint (`file:PATH@torchvision:NAME`); None where the hub knows none."""
+    parsed = _parsed(address)
+    return None if parsed is None else LIBRARIES.get(parsed.architecture.partition(":")[0])
+
+
+def _trust(addresses: Iterable[str]) -> str:
+    """What a command needs besides where a network is built by code of its own."""
+    return " --trust-code" if any(one.runs_code for one in map(_parsed, addresses) if one is not None) else ""
 
 
 def _repository(address: str) -> str | None:
@@ -173,10 +199,16 @@ def _interval(estimate: Estimate) -> dict[str, Any]:
     return {"args": {"interval": ends, "level": estimate.level, "method": visible_line(estimate.method)}}
 
 
-def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: str) -> list[str]:
-    story = tell(file)
-    lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
-    if story.headline is not None:
+def _body(file: FindingsFile, results: Results, facts: dict[str, Any], saved: str, winner: str) -> list[str]:
+    story, passed = tell(file), saved != winner
+    lines = [f"# {escape_markdown(results.name)}: {escape_markdown(saved)}", ""]
+    if passed:
+        lines += [
+            f"The study has results since by which {escape_markdown(winner)} comes first; its report speaks of that candidate, and its scores are not those of "
+            "this model. `weigh run STUDY --set output.refit=true` saves the other one here.",
+            "",
+        ]
+    elif story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
     for finding in file.findings:
         if finding.kind == "saved":
@@ -184,11 +216,12 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     kind = results.examples.kind
     ending = next((ending for ending in kind.forms if ending), "/")
     files = f" --{kind.written} {kind.written}{ending}" if kind.written else ""
+    files += _trust(one.model for one in results.candidates if one.id == saved)
     lines += ["## Use", "", "```", f"weigh predict STUDY {results.examples.medium.new_files}{files}", "```", ""]
     if not kind.probable:
         facts = {name: value for name, value in facts.items() if name not in OF_PROBABILITIES}
-    lines += [_of_temperature(file), ""] if facts.get("temperature") else []
-    decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
+    lines += [_of_temperature(file), ""] if facts.get("temperature") and not passed else []
+    decision = next((finding for finding in file.findings if finding.kind == "decision" and not passed), None)
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
     counted = facts.get("weights") == "none"  # then there is no network of another library
     elsewhere = () if counted else results.examples.medium.opened_elsewhere
@@ -203,10 +236,11 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     listed = ", ".join(escape_markdown(name) for name in classes[:CLASSES_LISTED])
     more = f" and {len(classes) - CLASSES_LISTED} more" if len(classes) > CLASSES_LISTED else ""
     lines += [f"Classes ({len(classes)}): {listed}{more}.", ""] if classes else []
-    lines += ["## Evaluation", ""]
-    lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may] + [""]
-    lines += ["## Limits", ""]
-    lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may_not] + [""]
+    if not passed:
+        lines += ["## Evaluation", ""]
+        lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may] + [""]
+        lines += ["## Limits", ""]
+        lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may_not] + [""]
     if story.problems:
         lines += ["## Problems of the training data", ""]
         lines += [f"- {escape_markdown(finding.sentence.en)}" for finding in story.problems] + [""]

@@ -22,6 +22,7 @@ from weigh.data.contents import hash_file
 from weigh.disk import replacing, write_file
 from weigh.errors import ModelError, RecordError
 from weigh.language import text
+from weigh.notices import notice
 
 __all__ = [
     "CONFIG",
@@ -33,6 +34,7 @@ __all__ = [
     "read_config",
     "rewrite_config",
     "saved_folder",
+    "tell_passed",
     "write_config",
     "write_model",
 ]
@@ -41,6 +43,7 @@ FORMAT = 3  # of what stands under "weigh"
 CONFIG = "config.json"
 MODEL = "model"  # folder in that of a study: its winner
 ENSEMBLE = "ensemble"  # and the average of several candidates
+REPORT = "findings.json"  # file in the folder of a study
 WEIGHTS, OWN = "model.safetensors", "weigh"
 
 
@@ -145,6 +148,32 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
             "请完成研究，并在最后保存模型：weigh run {f} --set output.refit=true",
             f=shlex.quote(str(study)),
         ),
+    )
+
+
+def tell_passed(study: Path) -> None:
+    """Tell that the model which a study saved is not the winner that its report names: there are results since, and nothing was refitted.
+
+    The report is asked, and not the records: reading those takes longer than a prediction.
+    """
+    config, report = study / MODEL / CONFIG, study / REPORT
+    try:
+        if report.stat().st_mtime_ns < config.stat().st_mtime_ns:  # killed between the refit and its report
+            return
+        saved = json.loads(config.read_text(encoding="utf-8"))[OWN]["facts"]["candidate"]
+        winner = json.loads(report.read_text(encoding="utf-8"))["study"]["winner"]
+    except (OSError, ValueError, KeyError, TypeError):  # of a version that kept neither, or not written yet
+        return
+    if winner is None or saved == winner:
+        return
+    notice(
+        text(
+            "The saved model is {a}. The study has results since by which {b} comes first, and its report speaks of that one. To save it: weigh run {s} --set output.refit=true",
+            "保存的模型是 {a}。此后的结果表明 {b} 更优，报告所说的也是后者。若要保存后者：weigh run {s} --set output.refit=true",
+            a=saved,
+            b=winner,
+            s=shlex.quote(str(study)),
+        )
     )
 
 

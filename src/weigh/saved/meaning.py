@@ -5,7 +5,7 @@ Before it: `model.py` (one network) and `average.py` (several). After it: `weigh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,15 +14,17 @@ import numpy as np
 
 from weigh.data.examples import Examples, NewExamples
 from weigh.data.written import Written
-from weigh.errors import reason_of
+from weigh.errors import WeighError, reason_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction
+from weigh.language import Text
 from weigh.media import Medium
 from weigh.notices import Progress
 
 __all__ = ["Each", "Meaning", "Outputs", "blank_examples"]
 
 STRETCH = 1024  # examples whose batches are cut together
+ALIKE = 128  # of a medium whose batches are cut by their number alone (4 of 32): the same batches, and less is lost with a block
 Each = Callable[[int, Any], None]  # the position and the decision of an example
 
 
@@ -93,36 +95,79 @@ class Meaning:
         For entities: entities, a list of {"start", "end", "type", "text"} in tokens. For masks: the share of each class.
 
         Args:
-            each: Called with the position and the decision of every example that could be read.
+            each: See `blocks`.
         """
-        readable = [i for i in range(len(new.named)) if i not in new.failed]
-        answers: dict[int, dict[str, Any]] = {i: {**self.nothing, "error": new.failed[i]} for i in new.failed}
+        return [row for rows in self.blocks(new, outputs, progress=progress, each=each) for row in rows]
 
-        def done(n: int) -> None:
-            counted[0] += n
+    def blocks(
+        self, new: NewExamples, outputs: Outputs, *, start: int = 0, progress: Progress | None = None, each: Each | None = None,
+        language: str = "en",
+    ) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
+        """The rows of `predict_new`, block by block, from example `start` on: where an earlier block ended, what follows is the same to the last digit.
+
+        Memory: a block and its answers, of at most `STRETCH` examples that can be read, however many there are.
+
+        Args:
+            each: Called with the position and the decision of every example that could be read, before its block is given.
+            language: Of what is said of examples that cannot be read.
+        """
+        n, stretch = len(new.path), ALIKE if network_task(self.task).feed.alike else STRETCH
+        readable = np.fromiter((i for i in range(start, n) if i not in new.failed), np.int64)
+        counted = [start - sum(i < start for i in new.failed)]
+        total = counted[0] + len(readable)
+
+        def done(more: int) -> None:
+            counted[0] += more
             if progress:
-                progress("predicting", counted[0], len(readable))
+                progress("predicting", counted[0], total)
 
-        counted = [0]
-        for start in range(0, len(readable), STRETCH):
-            some = readable[start : start + STRETCH]
-            rows = None if new.rows is None else new.rows[some]
-            examples = blank_examples(self.kind, self.classes, self.medium, new.path[some], rows)
-            failed: dict[int, Exception] = {}
-            prediction = self.decide(outputs(examples, failed=failed, done=done))
-            for k, i in enumerate(some):
-                answers[i] = self._answer(prediction, k, examples.row(k) or ())
-                if k in failed:
-                    answers[i] = {**self.nothing, "error": reason_of(failed[k], 1000)}
-                elif each is not None:
-                    each(i, prediction.labels[k])
-        return [{**named, **answers[i]} for i, named in enumerate(new.named)]
+        first = start
+        for at in range(0, len(readable), stretch):
+            some = readable[at : at + stretch]
+            answers = self._answers(new, some, outputs, done, each, language)
+            end = int(some[-1]) + 1 if at + stretch < len(readable) else n
+            yield [self._row(new, i, answers, language) for i in range(first, end)]
+            first = end
+        for at in range(first, n, stretch):  # none of them can be read
+            yield [self._row(new, i, {}, language) for i in range(at, min(at + stretch, n))]
+
+    def _answers(
+        self, new: NewExamples, some: np.ndarray, outputs: Outputs, done: Callable[[int], None], each: Each | None, language: str
+    ) -> dict[int, dict[str, Any]]:
+        """Position -> what is answered, of examples that are computed together."""
+        rows = None if new.rows is None else new.rows[some]
+        examples = blank_examples(self.kind, self.classes, self.medium, new.path[some], rows)
+        failed: dict[int, Exception] = {}
+        prediction = self.decide(outputs(examples, failed=failed, done=done))
+        answers: dict[int, dict[str, Any]] = {}
+        for k, i in enumerate(some.tolist()):
+            if k in failed:
+                answers[i] = {**self.nothing, "error": _reason(failed[k], language)}
+                continue
+            answers[i] = self._answer(prediction, k, examples.row(k) or ())
+            if each is not None:
+                each(i, prediction.labels[k])
+        return answers
+
+    def _row(self, new: NewExamples, i: int, answers: Mapping[int, dict[str, Any]], language: str) -> dict[str, Any]:
+        failed = i in new.failed
+        answer = {**self.nothing, "error": _reason(new.failed[i], language)} if failed else answers[i]
+        return {**new.named(i), **answer}
 
     def _answer(self, prediction: Prediction, i: int, row: Any) -> dict[str, Any]:
         answer = self.kind.row(prediction, i, self.classes, tokens=row, threshold=self.by_threshold)
         if self.margins is None:
             return answer
         return answer | self.kind.ranges(prediction, i, self.classes, self.margins)
+
+
+def _reason(why: Exception | Text | str, language: str) -> str:
+    """Why an example cannot be read, in one line."""
+    if isinstance(why, WeighError) and language != "en":
+        why = why.what
+    if isinstance(why, Exception):
+        return reason_of(why, 1000)
+    return why.render(language) if isinstance(why, Text) else why
 
 
 def blank_examples(

@@ -10,69 +10,152 @@ import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from weigh.data.pictures.decoding import use_picture
-from weigh.disk import write_file
+from weigh.disk import make_folder, write_file
 from weigh.errors import SpecError
+from weigh.growing import GrowingFiles
 from weigh.kinds.base import Form, Kind
 from weigh.language import text
 
-__all__ = ["AnswerFiles", "answer_names", "names_below"]
+__all__ = ["AnswerFiles", "answer_names", "names_below", "refuse_among_pictures", "refuse_collisions"]
 
 
 class AnswerFiles:
-    """Writes what is known of example `i` once it is decided, and what stands in one file at the end.
+    """Writes what is known of example `i` once it is decided: a file of its own, or its rows in a file that grows.
+
+    Memory: the names of all pictures, no answers.
 
     Args:
         paths: Of the pictures.
         answers: Option without its dashes -> where its files go: a folder, or a file whose ending says how it is written.
         overlays: Folder of pictures with the answer drawn over them.
+        sources: Folders that the pictures were listed from.
+
+    Attributes:
+        targets: The files that grow.
 
     Raises:
-        SpecError: Answers of this kind have no place in a picture, or are not written so.
+        SpecError: Answers of this kind have no place in a picture, or are not written so; or they would replace the pictures, or each other.
     """
 
     def __init__(
         self, kind: Kind, classes: Sequence[str], paths: Sequence[str], answers: Mapping[str, Sequence[Path]],
-        overlays: Path | None,
+        overlays: Path | None, sources: Sequence[Path] = (),
     ) -> None:  # fmt: skip
         wanted = [option for option, targets in answers.items() if targets]
         if not kind.placed or any(option != kind.written for option in wanted):
             raise _refused(kind, [*wanted, *([] if overlays is None else ["overlays"])])
         self.kind, self.classes, self.paths = kind, classes, paths
-        names = names_below(paths)
-        forms = [(target, _form(kind, target)) for target in answers.get(kind.written, ())]
-        self.whole = [(target, partial(form.whole, names)) for target, form in forms if form.whole is not None]
-        self.each = [
-            (form.each, [target / name for name in answer_names(names, form.suffix)])
-            for target, form in forms
-            if form.each is not None
-        ]
-        self.drawings = [] if overlays is None else [overlays / name for name in answer_names(names)]
-        self.decided: list[Any] = [None] * (len(paths) if self.whole else 0)
-        for target, form in forms:
+        self.names = names_below(paths)
+        self.forms = [(target, _form(kind, target)) for target in answers.get(kind.written, ())]
+        self.targets = [target for target, form in self.forms if form.whole is not None]
+        self.overlays = overlays
+        folders = [(kind.written, target, form.suffix) for target, form in self.forms if form.each is not None]
+        folders += [] if overlays is None else [("overlays", overlays, ".png")]
+        refuse_collisions([(kind.written, target) for target in self.targets], folders)
+        self.names_of = {suffix: answer_names(self.names, suffix) for _, _, suffix in folders}
+        for option, folder, suffix in folders:
+            if suffix == ".png":
+                refuse_among_pictures(option, folder, self.names_of[suffix], paths, self.names, sources)
+
+    def open(self, growing: GrowingFiles) -> None:
+        """Begin, or go on.
+
+        Raises:
+            StorageError: A folder cannot be made or written.
+        """
+        self.growing = growing
+        for target, form in self.forms:
+            if form.each is not None:
+                make_folder(target)
             for name, content in form.beside.items():
-                write_file(target / name, content(classes))
+                write_file(target / name, content(self.classes))
+        if self.overlays is not None:
+            make_folder(self.overlays)
+        self.rows = [(target, form.whole, form.whole.rows(self.names, self.classes)) for target, form in self.forms if form.whole]
+        for target, whole, _ in self.rows:
+            if not growing.size(target):
+                growing.append(target, whole.head)
 
     def write(self, i: int, decision: Any) -> None:
-        """The files of example `i`; what stands in one file waits."""
-        for content, files in self.each:
-            write_file(files[i], content(decision), flush=False)
-        if self.whole:
-            self.decided[i] = decision
-        if self.drawings:
+        """The files of example `i`, and its rows in those that hold all."""
+        for target, form in self.forms:
+            if form.each is not None:
+                write_file(target / self.names_of[form.suffix][i], form.each(decision), flush=False)
+        for target, whole, rows_of in self.rows:
+            if rows := rows_of(i, decision):
+                before = whole.between if self.growing.size(target) > len(whole.head) else b""
+                self.growing.append(target, before + whole.between.join(rows))
+        if self.overlays is not None:
             png = io.BytesIO()
             draw = self.kind.drawn
             use_picture(self.paths[i], lambda picture: draw(decision, picture, self.classes).save(png, "PNG"))
-            write_file(self.drawings[i], png.getvalue(), flush=False)
+            write_file(self.overlays / self.names_of[".png"][i], png.getvalue(), flush=False)
 
     def close(self) -> None:
-        """The files in which all answers stand."""
-        for target, content in self.whole:
-            write_file(target, content(self.decided, self.classes))
+        """What stands behind the last row."""
+        for target, whole, _ in self.rows:
+            self.growing.append(target, whole.tail)
+
+
+def refuse_collisions(files: Sequence[tuple[str, Path]], folders: Sequence[tuple[str, Path, str]]) -> None:
+    """Nothing, or the error that two outputs would stand in one place.
+
+    Args:
+        files: Option without its dashes, and the file that it names.
+        folders: Option, folder, and how the names of the files in it end.
+
+    Raises:
+        SpecError: They would.
+    """
+    option_by_place: dict[tuple[str, str], str] = {}
+    for option, path, suffix in [*((option, path, "") for option, path in files), *folders]:
+        place = (os.path.realpath(path), suffix)
+        if place in option_by_place:
+            first = option_by_place[place]
+            raise SpecError(
+                text("--{a} and --{b} both name {p}.", "--{a} 与 --{b} 指定了同一位置 {p}。", a=first, b=option, p=path),
+                text("One would replace what the other writes.", "其中一个会覆盖另一个写入的内容。"),
+                text("Name two places.", "请分别指定不同的位置。"),
+            )
+        option_by_place[place] = option
+
+
+def refuse_among_pictures(
+    option: str, folder: Path, made: Sequence[str], paths: Sequence[str], names: Sequence[str], sources: Sequence[Path]
+) -> None:
+    """Nothing, or the error that what is written would replace a picture, or be taken for one the next time.
+
+    Args:
+        made: Names of what is written to `folder`.
+        names: Of the pictures, below the folder that all of them share.
+        sources: Folders that the pictures were listed from.
+
+    Raises:
+        SpecError: It would.
+    """
+    place = Path(os.path.realpath(folder))
+    inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
+    if inside is not None:
+        raise SpecError(
+            text("--{o} {f} lies in {s}, the folder of the pictures.", "--{o} {f} 位于图片文件夹 {s} 中。", o=option, f=folder, s=inside),
+            text(
+                "What is written there would replace pictures, or be read as pictures the next time.",
+                "写入的文件会覆盖图片，或在下次被当作图片读取。",
+            ),
+            text("Name a folder outside of it.", "请指定该文件夹以外的文件夹。"),
+        )
+    below, originals = os.path.relpath(place, os.path.realpath(_shared(paths))), set(names)
+    lost = next((name for name in made if Path(os.path.normpath(os.path.join(below, name))).as_posix() in originals), None)
+    if lost is not None:
+        raise SpecError(
+            text("--{o} {f}: {n} there is one of the pictures.", "--{o} {f}：其中的 {n} 就是要预测的图片之一。", o=option, f=folder, n=lost),
+            text("It would be replaced by the answer.", "它会被预测结果覆盖。"),
+            text("Name another folder.", "请指定另一个文件夹。"),
+        )
 
 
 def _form(kind: Kind, target: Path) -> Form:
@@ -119,9 +202,13 @@ def _refused(kind: Kind, wanted: Sequence[str]) -> SpecError:
 
 def names_below(paths: Sequence[str]) -> list[str]:
     """What each path is called below the folder that all of them share."""
-    whole = [os.path.abspath(path) for path in paths]
-    shared = os.path.commonpath([os.path.dirname(path) for path in whole]) if whole else ""
-    return [Path(os.path.relpath(path, shared)).as_posix() for path in whole]
+    shared = _shared(paths)
+    return [Path(os.path.relpath(path, shared)).as_posix() for path in paths]
+
+
+def _shared(paths: Sequence[str]) -> str:
+    """The deepest folder that all paths lie in."""
+    return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]) if paths else ""
 
 
 def answer_names(names: Sequence[str], suffix: str = ".png") -> list[str]:

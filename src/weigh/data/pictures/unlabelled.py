@@ -3,9 +3,10 @@ holds, near copies, and damaged files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,10 +19,12 @@ from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.rows.trees import walk_files
 from weigh.data.written import Written
 from weigh.errors import DataError
-from weigh.language import text
-from weigh.notices import Progress
+from weigh.language import Text, text
+from weigh.notices import Progress, notice
 
 __all__ = ["new_pictures", "read_unlabelled_pictures"]
+
+MOST_NAMED = 3  # of the files that are no pictures
 
 
 def new_pictures(
@@ -37,12 +40,18 @@ def new_pictures(
         DataError: A folder without pictures.
     """
     paths = [str(source)] if isinstance(source, (str, Path)) else list(map(str, source))
-    files = [
-        file
-        for path in paths
-        for file in ([str(Path(path, name)) for name in _list_pictures(Path(path))] if Path(path).is_dir() else [path])
-    ]
-    return NewExamples.of_files(files)
+    files: list[str] = []
+    folders: list[Path] = []
+    for path in paths:
+        if path and Path(path).is_dir():  # an empty path would be the folder that weigh was started in
+            folders.append(Path(path))
+            pictures, others = _list_pictures(Path(path))
+            files += [str(Path(path, name)) for name in pictures]
+            if others:
+                notice(_left_out(path, others))
+        else:
+            files.append(path)
+    return NewExamples.of_files(files, folders)
 
 
 def read_unlabelled_pictures(
@@ -62,7 +71,7 @@ def read_unlabelled_pictures(
             text("pretrain.pictures: {f} is not a folder.", "pretrain.pictures：{f} 不是文件夹。", f=folder),
             do=text("Give a folder of pictures.", "请提供图片文件夹。"),
         )
-    files = _list_pictures(folder)
+    files, _ = _list_pictures(folder)
     n = len(files)
     unlabelled = Examples.without_labels(folder.resolve(), np.array(files), np.full(n, ""))
     unlabelled = replace(unlabelled, content=content_hashes(unlabelled, progress=progress))
@@ -88,8 +97,15 @@ def read_unlabelled_pictures(
     return unlabelled.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
 
 
-def _list_pictures(folder: Path) -> list[str]:
-    """The pictures at any depth below `folder`, relative to it, in natural order.
+class _Listed(NamedTuple):
+    """What lies at any depth below a folder: pictures, relative to it, in natural order; and files of other kinds."""
+
+    pictures: list[str]
+    others: list[Path]
+
+
+def _list_pictures(folder: Path) -> _Listed:
+    """The pictures below `folder`, and what lies beside them.
 
     Raises:
         DataError: There are none, or a folder cannot be read.
@@ -103,7 +119,19 @@ def _list_pictures(folder: Path) -> list[str]:
                 "Files are told by their names: {k}.", "按文件名识别：{k}。", k=", ".join(sorted(PICTURE_SUFFIXES))
             ),
         )
-    return files
+    return _Listed(files, tree.others)
+
+
+def _left_out(folder: str, others: Sequence[Path]) -> Text:
+    """That files of a folder are not predicted, and which."""
+    names = [path.name for path in sorted(others)[:MOST_NAMED]]
+    return text(
+        "{f}: {n} {n:|file is no picture and is|files are no pictures and are} left out ({k}).",
+        "{f}：{n} 个文件不是图片，未处理（{k}）。",
+        f=folder,
+        n=len(others),
+        k=", ".join(names) + (" …" if len(others) > MOST_NAMED else ""),
+    )
 
 
 def _together(examples: Examples, more: Examples) -> Examples:

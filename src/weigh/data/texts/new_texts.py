@@ -31,7 +31,7 @@ from weigh.data.tables.table_files import (
 from weigh.data.tables.text_encoding import decode, read_text, split_lines, whole_lines
 from weigh.data.texts.tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
-from weigh.errors import DataError, no_file
+from weigh.errors import DataError, did_you_mean, no_file
 from weigh.files import check_texts, read_stdin
 from weigh.language import text
 
@@ -39,6 +39,10 @@ __all__ = ["new_sentences", "new_texts", "read_new_texts"]
 
 Rows = list[tuple[str, ...]]
 FEW_LINES = 5
+ONE_TEXT = text(
+    "Name a table or a file with a text per line; a text itself is given in Python in a list, or to the command on standard input: echo TEXT | weigh predict STUDY -",
+    "请指定表格，或每行一条文本的文件；若要直接给出文本：在 Python 中用列表，在命令行中用标准输入：echo 文本 | weigh predict 研究 -",
+)
 
 
 def new_texts(
@@ -52,7 +56,7 @@ def new_texts(
         else:
             rows.append((row,) if isinstance(row, str) else tuple(row))
     check_texts(rows, lambda i: f"{texts}:{i + 1}" if isinstance(texts, (str, Path)) else str(i + 1))
-    empty = text("there is no text", "没有文本").en
+    empty = text("there is no text", "没有文本")
     return NewExamples.of_rows(rows, {i: empty for i, row in enumerate(rows) if not any(row)})
 
 
@@ -78,7 +82,7 @@ def read_new_texts(
         content = whole_lines(_standard_input())
         return read_sentences(content, path, ".txt") if tokens else _lines(content, path, pair=pair)
     if not path.is_file():
-        raise no_file(path)
+        raise no_file(path, do=None if path.is_dir() else did_you_mean(path) or ONE_TEXT)
     if is_written_as(path, PARQUET):
         if tokens:
             return read_sentences("", path, ".parquet")
