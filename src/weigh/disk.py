@@ -38,7 +38,9 @@ __all__ = [
 WRITING = ".writing-"
 SEAL = b"\nsealed\n"  # before the checksum at the end of a sealed file
 NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
-TAKEN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})  # of `take_lock`: another process has it
+TAKEN = frozenset(
+    {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+)  # of `take_lock`: another process has it
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
 IN_THE_WAY = frozenset({errno.EEXIST, errno.ENOTDIR})

@@ -71,7 +71,9 @@ def test_the_saved_model_predicts_only_where_its_code_is_trusted(finished, photo
     told = capsys.readouterr()
     assert told.out.startswith("path,label,probability")
     assert finished.predict([picture])[0]["label"] in ("circle", "stripe")
-    assert "weigh predict STUDY new/*.jpg --trust-code\n" in (finished.folder / "model" / "README.md").read_text("utf-8")
+    assert "weigh predict STUDY new/*.jpg --trust-code\n" in (finished.folder / "model" / "README.md").read_text(
+        "utf-8"
+    )
     assert main(["export", str(finished.folder), "--onnx"]) == 2
     assert "--trust-code" in capsys.readouterr().err
 

@@ -184,7 +184,9 @@ def test_exports_do_not_replace_each_other_and_no_option_is_left_unused(finished
         ("zh", ["new：1 个文件不是图片，未处理（IMG.heic）。", "无法打开 new/bad.png：", "2 个输入中有 1 个没有预测结果"]),
     ],
 )  # fmt: skip
-def test_what_is_left_out_and_what_cannot_be_read_is_told_in_both_languages(finished, photos, tmp_path, monkeypatch, capsys, language, words):
+def test_what_is_left_out_and_what_cannot_be_read_is_told_in_both_languages(
+    finished, photos, tmp_path, monkeypatch, capsys, language, words
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new").mkdir()
     shutil.copy(next(photos.rglob("*.png")), tmp_path / "new" / "a.png")

@@ -67,7 +67,9 @@ def test_pycocotools_reads_them():
 
 
 def test_the_table_holds_a_row_for_each_box_that_is_told_and_one_for_a_picture_without():
-    rows = list(csv.reader(io.StringIO(BOX_TABLE.document(["=a.jpg", "b.jpg", "c.jpg"], [FOUND, NONE, None], CLASSES).decode())))
+    rows = list(
+        csv.reader(io.StringIO(BOX_TABLE.document(["=a.jpg", "b.jpg", "c.jpg"], [FOUND, NONE, None], CLASSES).decode()))
+    )
     assert rows == [
         ["path", "label", "score", "xmin", "ymin", "xmax", "ymax"],
         ["'=a.jpg", "cell", "0.9000", "0.00", "0.00", "80.00", "60.00"],

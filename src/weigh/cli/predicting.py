@@ -54,8 +54,9 @@ class StandardOutput:
 
     def __init__(self) -> None:
         self.stream: TextIO = sys.stdout
-        watched = self.stream.isatty()
-        self.waiting = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="") if watched else None
+        self.waiting: Any = None
+        if self.stream.isatty():
+            self.waiting = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
 
     def write(self, written: str) -> None:
         """Rows into a file or a pipe at once."""
@@ -90,7 +91,9 @@ def write_predictions(
     """
     output = write_to if isinstance(write_to, Path) else None
     targets = [*([] if output is None else [output]), *predictor.targets]
-    described = {} if output is None else {**predictor.described(), "options": json.dumps([format, options], sort_keys=True)}
+    described = (
+        {} if output is None else {**predictor.described(), "options": json.dumps([format, options], sort_keys=True)}
+    )
     growing = GrowingFiles(targets, described, resumes=output is not None)
     counted = RowsWritten()
 
@@ -165,7 +168,10 @@ def _interrupted(growing: GrowingFiles, counted: RowsWritten, n: int) -> Interru
     kept = growing.marked.get("rows", 0)
     if not kept:
         return Interrupted(
-            text("Interrupted before any rows were complete: nothing is kept.", "在第一批结果完成之前已中断：没有保存任何内容。"),
+            text(
+                "Interrupted before any rows were complete: nothing is kept.",
+                "在第一批结果完成之前已中断：没有保存任何内容。",
+            ),
             do=text("Run the same command again.", "请再次运行同一命令。"),
         )
     return Interrupted(
@@ -203,7 +209,11 @@ def check_places(output: Path | None, boxes: Sequence[Path], files: Sequence[str
     if any(_same_file(output, file) for file in files if output.exists()):
         other = output.with_name(f"{output.stem}-answers{output.suffix}")
         raise SpecError(
-            text("{p} is to be predicted, and --output would replace it.", "{p} 是要预测的文件，--output 会将其覆盖。", p=output),
+            text(
+                "{p} is to be predicted, and --output would replace it.",
+                "{p} 是要预测的文件，--output 会将其覆盖。",
+                p=output,
+            ),
             do=text("Name another file: --output {o}", "请指定另一个文件：--output {o}", o=shlex.quote(str(other))),
         )
 

@@ -99,14 +99,21 @@ def _check_one_table(study: Study, files: list[str]) -> None:
     medium = medium_named(TASKS.get(study.spec.task or "").medium)
     if medium.one_table and len(files) > 1:
         raise SpecError(
-            text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", m=medium.title, n=len(files))
+            text(
+                "Give one table of {m}, not {n} files.",
+                "请给出一个{m}表格，而不是 {n} 个文件。",
+                m=medium.title,
+                n=len(files),
+            )
         )
 
 
 def _nothing_in(file: str, medium: Medium) -> DataError:
     return DataError(
         text("{p} holds no {m}.", "{p} 中没有{m}。", p=file, m=medium.noun.many),
-        do=text("Write each in a row of its own; a first line may name the columns.", "请每行写一个；第一行可以是列名。"),
+        do=text(
+            "Write each in a row of its own; a first line may name the columns.", "请每行写一个；第一行可以是列名。"
+        ),
     )
 
 
@@ -147,7 +154,9 @@ def export(
     alone = next((name for name, value in {"output": output, "ensemble": ensemble}.items() if value and not onnx), None)
     if alone is not None:
         raise SpecError(
-            text("--{o} is for --onnx, which is not asked for.", "--{o} 仅用于 --onnx，而这里没有指定 --onnx。", o=alone),
+            text(
+                "--{o} is for --onnx, which is not asked for.", "--{o} 仅用于 --onnx，而这里没有指定 --onnx。", o=alone
+            ),
             do=text("Add --onnx, or leave --{o} out.", "请加上 --onnx，或去掉 --{o}。", o=alone),
         )
     refuse_collisions([*wanted.items(), *([] if output is None else [("output", output)])], [])

@@ -132,7 +132,13 @@ class Meaning:
             yield [self._row(new, i, {}, language) for i in range(at, min(at + stretch, n))]
 
     def _answers(
-        self, new: NewExamples, some: np.ndarray, outputs: Outputs, done: Callable[[int], None], each: Each | None, language: str
+        self,
+        new: NewExamples,
+        some: np.ndarray,
+        outputs: Outputs,
+        done: Callable[[int], None],
+        each: Each | None,
+        language: str,
     ) -> dict[int, dict[str, Any]]:
         """Position -> what is answered, of examples that are computed together."""
         rows = None if new.rows is None else new.rows[some]

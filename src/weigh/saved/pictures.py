@@ -75,7 +75,9 @@ class AnswerFiles:
                 write_file(target / name, content(self.classes))
         if self.overlays is not None:
             make_folder(self.overlays)
-        self.rows = [(target, form.whole, form.whole.rows(self.names, self.classes)) for target, form in self.forms if form.whole]
+        self.rows = [
+            (target, form.whole, form.whole.rows(self.names, self.classes)) for target, form in self.forms if form.whole
+        ]
         for target, whole, _ in self.rows:
             if not growing.size(target):
                 growing.append(target, whole.head)
@@ -117,7 +119,9 @@ def refuse_collisions(files: Sequence[tuple[str, Path]], folders: Sequence[tuple
         if place in option_by_place:
             first = option_by_place[place]
             raise SpecError(
-                text("--{a} and --{b} both name {p}.", "--{a} 与 --{b} 指定了同一位置 {p}。", a=first, b=option, p=path),
+                text(
+                    "--{a} and --{b} both name {p}.", "--{a} 与 --{b} 指定了同一位置 {p}。", a=first, b=option, p=path
+                ),
                 text("One would replace what the other writes.", "其中一个会覆盖另一个写入的内容。"),
                 text("Name two places.", "请分别指定不同的位置。"),
             )
@@ -141,7 +145,13 @@ def refuse_among_pictures(
     inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
     if inside is not None:
         raise SpecError(
-            text("--{o} {f} lies in {s}, the folder of the pictures.", "--{o} {f} 位于图片文件夹 {s} 中。", o=option, f=folder, s=inside),
+            text(
+                "--{o} {f} lies in {s}, the folder of the pictures.",
+                "--{o} {f} 位于图片文件夹 {s} 中。",
+                o=option,
+                f=folder,
+                s=inside,
+            ),
             text(
                 "What is written there would replace pictures, or be read as pictures the next time.",
                 "写入的文件会覆盖图片，或在下次被当作图片读取。",
@@ -149,10 +159,18 @@ def refuse_among_pictures(
             text("Name a folder outside of it.", "请指定该文件夹以外的文件夹。"),
         )
     below, originals = os.path.relpath(place, os.path.realpath(_shared(paths))), set(names)
-    lost = next((name for name in made if Path(os.path.normpath(os.path.join(below, name))).as_posix() in originals), None)
+    lost = next(
+        (name for name in made if Path(os.path.normpath(os.path.join(below, name))).as_posix() in originals), None
+    )
     if lost is not None:
         raise SpecError(
-            text("--{o} {f}: {n} there is one of the pictures.", "--{o} {f}：其中的 {n} 就是要预测的图片之一。", o=option, f=folder, n=lost),
+            text(
+                "--{o} {f}: {n} there is one of the pictures.",
+                "--{o} {f}：其中的 {n} 就是要预测的图片之一。",
+                o=option,
+                f=folder,
+                n=lost,
+            ),
             text("It would be replaced by the answer.", "它会被预测结果覆盖。"),
             text("Name another folder.", "请指定另一个文件夹。"),
         )

@@ -54,7 +54,12 @@ class Predictor:
         return [] if self.files is None else self.files.targets
 
     def blocks(
-        self, growing: GrowingFiles | None = None, *, start: int = 0, progress: Progress | None = None, language: str = "en"
+        self,
+        growing: GrowingFiles | None = None,
+        *,
+        start: int = 0,
+        progress: Progress | None = None,
+        language: str = "en",
     ) -> Iterator[list[dict[str, Any]]]:
         """The rows from example `start` on (`Meaning.blocks`); the files of answers are written as far as the last block that was given.
 
@@ -68,8 +73,9 @@ class Predictor:
             assert growing is not None, "files of answers need a place to grow in"
             self.files.open(growing)
         each = None if self.files is None else self.files.write
-        told = {"progress": progress, "each": each, "language": language}
-        yield from self.model.meaning.blocks(self.new, self.model.outputs, start=start, **told)
+        yield from self.model.meaning.blocks(
+            self.new, self.model.outputs, start=start, progress=progress, each=each, language=language
+        )
         if self.files is not None:
             self.files.close()
 
@@ -82,6 +88,7 @@ class Predictor:
             "inputs": _inputs_digest(self.new),
             "versions": f"weigh {__version__}, torch {torch.__version__}, Pillow {PIL.__version__}",
         }
+
 
 def open_predictor(
     study: Path, examples: Any, *, masks: str | Path | None = None, boxes: str | Path | Sequence[str | Path] = (),
@@ -135,6 +142,5 @@ def _stamped(paths: Iterable[Any]) -> Iterator[bytes]:
 def _written(rows: Iterable[tuple]) -> Iterator[bytes]:
     for row in rows:
         for value in row:
-            written = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode("utf-8", "surrogatepass")
-            yield written
+            yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode("utf-8", "surrogatepass")
         yield b"\x1e"
