@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from weigh.data.names import compose
+from weigh.data.sentences.offsets import CHARACTERS, Counting
 from weigh.data.sentences.tags import Decoded, parse_tag
 from weigh.errors import DataError
 from weigh.language import text
@@ -48,8 +49,12 @@ class Blocks:
         blocks: Sentences with a tag per token.
         spanned: Sentences whose entities were given as spans of characters.
         bad: Lines that are no token with a tag, and what stands there.
+        unfit: Rows whose spans do not fit their text, and a word of `span_words.UNFIT` that says why.
         columns: Which hold tokens and tags, where that was a guess.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
+        counting: What the numbers of spans count.
+        entities: How many spans there are; `cut` are those that begin or end inside of a word, `other_texts` those that are not the text that the
+            file gives with them: row, and what is to be seen there.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -58,6 +63,11 @@ class Blocks:
     left_out: list[int] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     positions: bool = False
+    unfit: dict[int, str] = field(default_factory=dict)
+    counting: Counting = CHARACTERS
+    entities: int = 0
+    cut: list[tuple[int, str]] = field(default_factory=list)
+    other_texts: list[tuple[int, str]] = field(default_factory=list)
 
 
 def are_tags(tags: Sequence[str]) -> str:

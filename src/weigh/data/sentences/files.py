@@ -13,6 +13,7 @@ from pathlib import Path
 from weigh.data.sentences.blocks import Blocks, Sentence, tag_reader
 from weigh.data.sentences.columns import column_blocks, has_tagged_lines
 from weigh.data.sentences.objects import object_blocks
+from weigh.data.sentences.span_words import unfit_error
 from weigh.data.sentences.tables import table_blocks, token_columns
 from weigh.data.sentences.tags import decode_tags, scheme_of
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, json_table, read_table
@@ -34,6 +35,7 @@ class TokenFile:
         left_out: First lines of these sentences.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
         columns: Which hold tokens and tags, where that was a guess.
+        spans: What was seen of entities that are given as spans.
         flaws: Bad lines and lost characters: of two versions of a file, the one with fewer is used.
     """
 
@@ -45,6 +47,7 @@ class TokenFile:
     left_out: list[int] = field(default_factory=list)
     positions: bool = False
     columns: tuple[str, ...] = ()
+    spans: Blocks = field(default_factory=Blocks)
     flaws: int = 0
 
 
@@ -67,7 +70,7 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
         lost = content.count("\ufffd")
         if is_written_as(path, JSON):
             blocks = object_blocks(path, content)
-            if not blocks.blocks and not blocks.spanned:
+            if not blocks.blocks and not blocks.spanned and not blocks.unfit:
                 table = json_table(path, content)
                 roles = token_columns(table.columns, columns, table.lines)
                 blocks = blocks if roles is None else table_blocks(table.columns, table.lines, roles)
@@ -76,8 +79,10 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
         else:
             blocks = column_blocks(content, columns)
     file = decode_blocks(path, blocks or Blocks(), found_encoding, columns.tag_names)
-    file.flaws = lost + len(file.bad)
+    file.flaws = lost + len(file.bad) + len(file.spans.unfit)
     if not file.sentences or (tagged and not any(s.decoded.spans for s in file.sentences)):
+        if file.spans.unfit:
+            raise unfit_error(path, file.spans.unfit)
         raise _no_tokens(path)
     return file
 
@@ -135,6 +140,7 @@ def decode_blocks(path: Path, blocks: Blocks, encoding: str, names: Sequence[str
         sorted(blocks.left_out),
         blocks.positions,
         blocks.columns,
+        blocks,
     )
 
 

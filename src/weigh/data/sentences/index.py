@@ -20,6 +20,7 @@ from weigh.data.rows.part_files import Candidate, choose_versions, family, part_
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
+from weigh.data.sentences.span_words import counting_note, doubted_spans, unfit_rows
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.files import check_texts
@@ -140,7 +141,7 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
                 listing.columns["file"].append(family(candidate.path.name))
     if len(listing) == 1:
         raise _one_sentence(files[0].content)
-    listing.problems += [*_bad_lines(files, root), *_repairs(files, root), _scheme_note(files)]
+    listing.problems += [*_bad_lines(files, root), *_spans(files, root), *_repairs(files, root), _scheme_note(files)]
     return listing
 
 
@@ -164,7 +165,7 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
     lines = [(f"{c.path.relative_to(root).as_posix()}:{n}", what) for c in files for n, what in c.content.bad.items()]
     if not lines:
         return []
-    sentences = sum(len(c.content.left_out) for c in files)
+    sentences = sum(len(set(c.content.left_out) - set(c.content.spans.unfit)) for c in files)
     return [
         set_aside(
             "broken-row",
@@ -180,6 +181,20 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
             more={"sentences": sentences},
             details=tuple({"path": where, "line": what} for where, what in lines),
         )
+    ]
+
+
+def _spans(files: list[Candidate], root: Path) -> list[Problem]:
+    """What is said of entities that are given as spans."""
+    named = [(c.path.relative_to(root).as_posix(), c.content.spans) for c in files]
+    unfit = [(f"{name}:{n}", why) for name, spans in named for n, why in spans.unfit.items()]
+    cut = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.cut]
+    other = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.other_texts]
+    entities = sum(spans.entities for _, spans in named)
+    return [
+        *unfit_rows(unfit),
+        *counting_note([spans.counting for _, spans in named]),
+        *doubted_spans(entities, cut, other),
     ]
 
 

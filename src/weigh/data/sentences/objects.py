@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from weigh.data.names import compose
 from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
+from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words, says_the_same
 from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.records import parse_json_lines
 from weigh.errors import DataError, reason_of
@@ -44,19 +45,12 @@ TAGS = (
 )
 TEXT = ("text", "sentence", "content", "originalText", "raw_text", "document")
 SPANS = ("entities", "spans", "label", "labels", "annotations", "entity_list", "ents", "entity", "ner")
-STARTS = ("start", "start_offset", "begin", "start_pos", "start_idx", "start_index", "from", "char_start")
-ENDS = ("end", "end_offset", "stop", "end_pos", "end_idx", "end_index", "to", "char_end")
-TYPES = ("label", "type", "entity_type", "label_type", "entity_group", "tag", "category", "labels", "entity")
-MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entity_text")
-
-
-class _Span(NamedTuple):
-    """Characters [start, end) of a type; `mention` is what stands there, where that is given."""
-
-    start: int
-    end: int
-    entity_type: str
-    mention: str | None = None
+# as `_plain` writes the names of what an object says of an entity
+STARTS = ("start", "startoffset", "begin", "beginoffset", "startpos", "startidx", "startindex", "from", "charstart", "offset")
+ENDS = ("end", "endoffset", "stop", "endpos", "endidx", "endindex", "to", "charend")
+LENGTHS = ("length", "len")
+TYPES = ("label", "type", "entitytype", "labeltype", "entitygroup", "tag", "category", "labels", "entity")
+MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entitytext")
 
 
 def object_blocks(path: Path, content: str) -> Blocks:
@@ -69,20 +63,40 @@ def object_blocks(path: Path, content: str) -> Blocks:
     numbered = list(json_objects(path, content))
     rows = [row for _, row in numbered]
     names = list_columns(rows)
-    later = _ends_are_inclusive(rows)
+    every = {number: spans for number, row in numbered if (spans := _spans_of(row)) is not None}
+    blocks.counting = counting = counting_of(list(every.values()))
     for number, row in numbered:
         if names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])):
             tokens, tags = ([str(cell) for cell in row[name]] for name in names)
             blocks.blocks.append(Block([number] * len(tokens), tokens, tags))
             continue
-        spans = _spans_of(row)
-        sentence = None if spans is None else _from_spans(number, spans[0], spans[1], inclusive=later)
-        if sentence is None:
+        if number not in every:
             blocks.bad[number] = "JSON"
             blocks.left_out.append(number)
-        else:
+            continue
+        written, spans = every[number]
+        sentence = _from_spans(number, written, spans, counting)
+        if isinstance(sentence, Sentence):
             blocks.spanned.append(sentence)
+            _doubt(blocks, number, written, spans, counting)
+        else:
+            blocks.unfit[number] = sentence
+            blocks.left_out.append(number)
     return blocks
+
+
+def _doubt(blocks: Blocks, number: int, written: str, spans: Sequence[Span], counting: Counting) -> None:
+    """Count entities; note those that cut words, and those that are not what the file says of them."""
+    for span in spans:
+        place = counting.place(written, span.start, span.end)
+        if place is None:
+            continue
+        found = written[slice(*place)]
+        blocks.entities += 1
+        if cuts_words(written, place):
+            blocks.cut.append((number, found))
+        if span.mention and not says_the_same(span.mention, found):
+            blocks.other_texts.append((number, f"{span.mention} ≠ {found}"))
 
 
 def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:
@@ -160,6 +174,9 @@ def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
         [n for n, values in usual.items() if all(isinstance(c, str) for cells in values for c in cells)], TOKENS
     )
     for token in tokens:
+        words = [cell for cells in usual[token] for cell in cells]
+        if sum(" " in cell.strip() for cell in words) * 2 > len(words):  # a column of texts, written as one list
+            continue
         for tag in _ranked([n for n in usual if n != token], TAGS):
             fitting = [row for row in objects if _fit(row.get(token), row.get(tag))]
             if len(fitting) * 10 < 9 * len([row for row in objects if tag in row and token in row]):
@@ -185,7 +202,7 @@ def _fit(tokens: Any, tags: Any) -> bool:
 # Spans --------------------------------------------------------------------------------------------------------------
 
 
-def _spans_of(row: Any, *, empty: bool = True) -> tuple[str, list[_Span]] | None:
+def _spans_of(row: Any, *, empty: bool = True) -> tuple[str, list[Span]] | None:
     """The text of a row and its spans, or None where it holds none (`empty`: an empty list of spans counts)."""
     if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
         row = {"text": row[0], **row[1]}
@@ -217,58 +234,68 @@ def _count(value: list) -> int:
     return len(value)
 
 
-def _by_type(types: dict[str, dict]) -> Iterator[_Span]:
+def _by_type(types: dict[str, dict]) -> Iterator[Span]:
     """{"PER": {"Anna": [[0, 3]]}} (CLUENER)."""
     for entity_type, mentions in types.items():
         for mention, places in mentions.items():
             for place in places if isinstance(places, list) else ():
                 if isinstance(place, list) and len(place) == 2 and all(isinstance(p, int) for p in place):
-                    yield _Span(place[0], place[1], compose(str(entity_type)), str(mention))
+                    yield Span(place[0], place[1], compose(str(entity_type)), str(mention))
 
 
-def _listed(spans: list) -> Iterator[_Span]:
+def _listed(spans: list) -> Iterator[Span]:
     """[0, 5, "PER"], {"start": 0, "end": 5, "label": "PER"}, and Label Studio's results; others are left out."""
     for span in spans:
         if isinstance(span, dict) and isinstance(span.get("result"), list):
             yield from _listed([one.get("value") for one in span["result"] if isinstance(one, dict)])
             return  # further annotations are those of other people
         if isinstance(span, dict):
-            start, end, entity = (next((span[k] for k in keys if k in span), None) for keys in (STARTS, ENDS, TYPES))
-            if isinstance(entity, list):
-                entity = entity[0] if entity else None
-            mention = next((span[k] for k in MENTIONS if isinstance(span.get(k), str) and span[k] != entity), None)
+            start, end, entity, mention = _of_object({_plain(name): value for name, value in span.items()})
         elif isinstance(span, (list, tuple)) and len(span) in (3, 4):
             start, end, entity = span[:3]
+            if _place(start) is None and _place(entity) is not None:  # the type comes first
+                start, end, entity = end, entity, start
             mention = span[3] if len(span) == 4 and isinstance(span[3], str) else None
         else:
             continue
-        if _is_place(start) and _is_place(end) and isinstance(entity, str) and entity:
-            yield _Span(int(start), int(end), compose(entity), mention)
+        first, last = _place(start), _place(end)
+        if first is not None and last is not None and isinstance(entity, str) and entity:
+            yield Span(first, last, compose(entity), mention)
 
 
-def _is_place(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _of_object(span: Mapping[str, Any]) -> tuple[Any, Any, Any, str | None]:
+    """Start, end, type and text of an entity that is written as an object."""
+    start, end, length, entity = (
+        next((span[name] for name in names if name in span), None) for names in (STARTS, ENDS, LENGTHS, TYPES)
+    )
+    if end is None and (first := _place(start)) is not None and (many := _place(length)) is not None:
+        end = first + many
+    if isinstance(entity, list):
+        entity = entity[0] if entity else None
+    mention = next((span[name] for name in MENTIONS if isinstance(span.get(name), str) and span[name] != entity), None)
+    return start, end, entity, mention
 
 
-def _ends_are_inclusive(rows: Sequence[Any]) -> bool:
-    """Whether ends name the last character of an entity: told by the mentions that are given with them."""
-    exclusive = inclusive = 0
-    for row in rows[:2_000]:
-        row_spans = _spans_of(row)
-        for span in row_spans[1] if row_spans else ():
-            if span.mention:
-                exclusive += row_spans[0][span.start : span.end] == span.mention
-                inclusive += row_spans[0][span.start : span.end + 1] == span.mention
-    return inclusive > exclusive
+def _plain(name: Any) -> str:
+    """ "start_offset" and "startOffset" are one name."""
+    return str(name).casefold().replace("_", "")
 
 
-def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive: bool) -> Sentence | None:
-    """A sentence of a text and spans of characters; tokens end where spans do. None where a span lies outside or two overlap."""
-    ranges = sorted({(span.start, span.end + inclusive, span.entity_type) for span in spans})
-    if any(not 0 <= a < b <= len(written) for a, b, _ in ranges):
-        return None
+def _place(value: Any) -> int | None:
+    """A whole number, also where it is written as text."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) < 10:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _from_spans(number: int, written: str, spans: Sequence[Span], counting: Counting) -> Sentence | str:
+    """A sentence of a text and spans of characters; tokens end where spans do. Else a word of `span_words.UNFIT`."""
+    places = [counting.place(written, span.start, span.end) for span in spans]
+    if any(place is None for place in places):
+        return "reversed" if any(span.end < span.start for span in spans) else "outside"
+    ranges = sorted({(*place, span.entity_type) for place, span in zip(places, spans, strict=True) if place})
     if any(one[1] > two[0] for one, two in pairwise(ranges)):
-        return None
+        return "overlap"
     edges = sorted({0, len(written), *(edge for a, b, _ in ranges for edge in (a, b))})
     pieces = [(a + m.start(), a + m.end()) for a, b in pairwise(edges) for m in WORD.finditer(written[a:b])]
     entities = []
@@ -278,5 +305,5 @@ def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive:
             entities.append((inside[0], inside[-1] + 1, entity))
     tokens = tuple(written[a:b] for a, b in pieces)
     if not tokens:
-        return None
+        return "empty"
     return Sentence(number, (number,) * len(tokens), tokens, (), Decoded(tuple(entities), ()))
