@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from weigh.data.names import compose
 from weigh.data.sentences.offsets import CHARACTERS, Counting
-from weigh.data.sentences.tags import Decoded, parse_tag
+from weigh.data.sentences.tags import Decoded, parse_tag, usual_spelling
 from weigh.errors import DataError
 from weigh.language import text
 
@@ -72,7 +72,8 @@ class Blocks:
 
 def are_tags(tags: Sequence[str]) -> str:
     """ "prefixed" (B-PER, O), "bare" (PER, O) or "" where most are no tags, or none is of an entity."""
-    count = Counter(tags)
+    usual = usual_spelling(tags)
+    count = Counter(usual.get(tag, tag) for tag in tags)
     total = sum(count.values())
     outside = count["O"] + count["o"]
     types = {tag for tag in count if tag not in ("O", "o")}
@@ -83,6 +84,8 @@ def are_tags(tags: Sequence[str]) -> str:
         return ""
     if all(tag in "BIESMLU" for tag in types):
         return "prefixed"  # one type of entity without a name
+    if prefixed * 2 > total - outside:  # a slip in some tags makes no types of "B-PER" and "I-PER"
+        return "prefixed"
     wordless = any(not tag or any(c.isspace() for c in tag) or len(tag) > 60 for tag in types)
     repeated = (total - outside) >= 2 * len(types) or len(types) <= 3
     return "" if wordless or not repeated else "bare"
@@ -112,7 +115,8 @@ def tag_reader(
         inner = tag_reader([named[tag] for tag in tags], None, where)
         return lambda tag: inner(named[tag]) if tag in named else None
     if are_tags(tags) != "bare":
-        return parse_tag
+        usual = usual_spelling(tags)
+        return lambda tag: parse_tag(usual.get(tag, tag))
     return lambda tag: ("O", "") if tag in ("O", "o") else ("I", compose(tag))
 
 

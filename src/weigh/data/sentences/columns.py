@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 
 from weigh.data.sentences.blocks import Block, Blocks, are_numbers, are_tags
 from weigh.data.sentences.objects import TAGS, TOKENS
-from weigh.data.sentences.tags import parse_tag
+from weigh.data.sentences.tags import parse_tag, usual_spelling
 from weigh.data.tables.text_encoding import split_lines
 from weigh.spec import ColumnsSpec
 
 __all__ = ["column_blocks", "column_tokens", "has_tagged_lines"]
 
 LOOK = 2_000  # lines that decide which column holds the tags
+WORD_RANGE = re.compile(r"\d+[-.]\d+")
 USUAL = 0.9  # share of lines with one number of cells, from which on more cells are blanks inside of a token
 
 
@@ -32,23 +33,32 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
     separator = _separator(rows)
     cells = [None if row is None else _cells(row, separator) for row in rows]
     width = _width([c for c in cells if c is not None])
-    token_at = int(columns.text) - 1 if columns.text and columns.text.isdecimal() else 0
     numbered = columns.label.isdecimal()
-    tag_at = int(columns.label) - 1 if numbered else _tag_column([c for c in cells if c is not None], token_at)
+    counted = _count_words(_parted(rows, separator))
+    if counted:
+        cells = [None if row is None else _without_ranges(row) for row in cells]
+    whole = [c for c in cells if c]
+    token_at, tag_at = _token_and_tag(whole, first=1 if counted else 0)
+    if columns.text and columns.text.isdecimal():
+        token_at = int(columns.text) - 1
+        tag_at = _tag_column(whole, token_at)
+    if numbered:
+        tag_at = int(columns.label) - 1
     blocks = Blocks()
-    whole = [c for c in cells if c is not None]
-    if not numbered and tag_at != -1 and whole:
+    if not numbered and (token_at, tag_at) != (0, -1) and whole:
         usual = Counter(map(len, whole)).most_common(1)[0][0]
-        blocks.columns = (f"{token_at + 1}", f"{usual + tag_at + 1}")
+        blocks.columns = (f"{token_at + 1}", f"{usual + tag_at + 1 if tag_at < 0 else tag_at + 1}")
     readable = _readable([c[tag_at].strip() for c in whole if len(c) >= max(2, -tag_at, tag_at + 1)])
     if whole and _is_header(whole[0], token_at, tag_at):
-        cells[next(i for i, c in enumerate(cells) if c is not None)] = None
+        cells[next(i for i, c in enumerate(cells) if c)] = None
     block = Block([], [], [])
     for number, (line, row) in enumerate(zip([*lines, ""], [*cells, None], strict=True), 1):
         if row is None:
             if block.lines:
                 blocks.blocks.append(block)
             block = Block([], [], [])
+            continue
+        if not row:  # several words in one, numbered "3-4" (CoNLL-U)
             continue
         row = _joined(row, width, token_at, separator)
         try:
@@ -82,12 +92,17 @@ def column_tokens(content: str) -> list[tuple[str, ...]]:
     separator = _separator(rows)
     cells = [None if row is None else _cells(row, separator) for row in rows]
     width = _width([c for c in cells if c is not None])
+    token_at = 0
+    if _count_words(cells):
+        token_at, cells = 1, [None if row is None else _without_ranges(row) for row in cells]
+    elif (whole := [c for c in cells if c is not None]) and has_tagged_lines(content):
+        token_at, _ = _token_and_tag(whole, first=0)
     sentences: list[tuple[str, ...]] = []
     tokens: list[str] = []
     for row in [*cells, None]:
-        if row is not None:
-            tokens.append(_joined(row, width, 0, separator)[0])
-        elif tokens:
+        if row:
+            tokens.append(_joined(row, width, token_at, separator)[min(token_at, len(row) - 1)])
+        elif row is None and tokens:
             sentences.append(tuple(tokens))
             tokens = []
     return sentences
@@ -101,13 +116,42 @@ def has_tagged_lines(content: str) -> bool:
     cells = [c for c in (_cells(row, separator) for row in filled) if len(c) > 1]
     if len(filled) < 3 or len(cells) < USUAL * len(filled):
         return False
-    at = _tag_column(cells, 0)
-    tags = [c[at].strip() for c in cells if len(c) >= -at]
+    _, at = _token_and_tag(cells, first=1 if _count_words(_parted(rows, separator)) else 0)
+    tags = [c[at].strip() for c in cells if len(c) >= max(-at, at + 1)]
     scheme = are_tags(tags)
     if scheme == "prefixed":
         return True
     usual = Counter(map(len, cells)).most_common(1)[0][1]
     return scheme == "bare" and None in rows[1:-1] and usual >= USUAL * len(filled)
+
+
+def _parted(rows: Sequence[str | None], separator: str | None) -> list[list[str] | None]:
+    """Cells of all lines but comments; None: the end of a sentence."""
+    return [None if row is None else _cells(row, separator) for row in rows if row is None or not row.startswith("# ")]
+
+
+def _count_words(cells: Sequence[list[str] | None]) -> bool:
+    """Whether the first of several columns holds numbers (of words as in CoNLL-U, or of sentences), and the second the words."""
+    whole = [row for row in cells if row and len(row) > 1]
+    if len(whole) < 3 or Counter(map(len, whole)).most_common(1)[0][0] < 3:
+        return False
+    numbers = sum(row[0].isdecimal() or WORD_RANGE.fullmatch(row[0]) is not None for row in whole)
+    words = sum(any(c.isalpha() for c in row[1]) for row in whole)
+    return numbers >= USUAL * len(whole) and words * 2 >= len(whole)
+
+
+def _without_ranges(row: list[str]) -> list[str]:
+    """Nothing of a line that stands for several words, or for one that is not written (CoNLL-U: "3-4", "5.1")."""
+    return [] if row and WORD_RANGE.fullmatch(row[0]) else row
+
+
+def _token_and_tag(cells: Sequence[list[str]], first: int) -> tuple[int, int]:
+    """Columns of tokens and tags: `first` holds tokens, unless the tags stand before them in the first of two columns."""
+    tag_at = _tag_column(cells, first)
+    sample = [c for c in cells[:LOOK] if len(c) > 1]
+    if first or not sample or max(map(len, sample)) != 2 or are_tags([c[1].strip() for c in sample]):
+        return first, tag_at
+    return (1, 0) if are_tags([c[0].strip() for c in sample]) == "prefixed" else (first, tag_at)
 
 
 def _is_break(line: str) -> bool:
@@ -123,8 +167,8 @@ def _is_header(row: list[str], token_at: int, tag_at: int) -> bool:
 
 
 def _separator(rows: Sequence[str | None]) -> str | None:
-    """A tab where nearly all lines have one; else blanks."""
-    filled = [row for row in rows if row is not None]
+    """A tab where nearly all lines but comments have one; else blanks."""
+    filled = [row for row in rows if row is not None and not row.startswith("# ")]
     return "\t" if sum("\t" in row for row in filled) * 10 >= 9 * len(filled) else None
 
 
@@ -171,7 +215,8 @@ def _readable(tags: Sequence[str]) -> Callable[[str], bool]:
     if are_numbers(set(tags)):
         return str.isdecimal
     if are_tags(tags) != "bare":
-        return lambda tag: parse_tag(tag) is not None
+        usual = usual_spelling(tags)
+        return lambda tag: parse_tag(usual.get(tag, tag)) is not None
     return lambda tag: bool(tag) and not any(c.isspace() for c in tag)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -21,10 +21,16 @@ __all__ = [
     "Decoded",
     "decode_tags",
     "parse_tag",
+    "usual_spelling",
     "scheme_of",
 ]
 
 TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?", re.DOTALL)
+OTHER_SPELLINGS = (  # "b-PER", "PER-B"; groups: the letter and the type
+    re.compile(r"(?P<letter>[biesmlu])[-_](?P<type>.+)", re.DOTALL),
+    re.compile(r"(?P<type>.+)[-_](?P<letter>[BIESMLUbiesmlu])", re.DOTALL),
+)
+SPELLED = 0.9  # share of the tags of entities that must be spelled so
 SEVERAL = re.compile(r"[,|;/][BIESMLU][-_]")  # two annotators' answers in one cell
 STARTS, ENDS = frozenset("BSU"), frozenset("ESLU")
 
@@ -45,6 +51,28 @@ def parse_tag(tag: str) -> tuple[str, str] | None:
     if match is None or SEVERAL.search(tag):
         return None
     return match[1], compose(match[2] or "entity")
+
+
+def usual_spelling(tags: Iterable[str]) -> dict[str, str]:
+    """From a tag as written to "B-PER", where a file writes "b-PER" or "PER-B"; empty where it does not.
+
+    The names of types alone may look so ("e-mail", "vitamin_B"): therefore some type must stand with the letter that begins an entity and with one
+    that continues it.
+    """
+    counts = Counter(tag for tag in tags if tag not in ("O", "o"))
+    for spelling in OTHER_SPELLINGS:
+        usual: dict[str, str] = {}
+        letters: dict[str, set[str]] = {}
+        for tag in counts:
+            match = spelling.fullmatch(tag)
+            if match is not None and parse_tag(tag) is None:
+                letter = match["letter"].upper()
+                usual[tag] = f"{letter}-{match['type']}"
+                letters.setdefault(match["type"], set()).add(letter)
+        many = sum(counts[tag] for tag in usual) >= SPELLED * counts.total()
+        if many and any("B" in own and own & set("IEML") for own in letters.values()):
+            return usual
+    return {}
 
 
 def scheme_of(sentences: Sequence[Sequence[tuple[str, str]]]) -> str:
