@@ -119,6 +119,25 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
                 ),
             )
         )
+    doubled = list(dict.fromkeys(name for table in tables for name in table.doubled))
+    if doubled:
+        problems.append(
+            Problem(
+                "doubled-column",
+                text(
+                    "Names of several columns: {l}; the first of each is meant by the name.",
+                    "有多列同名：{l}；该名称指其中的第一列。",
+                    l=", ".join(doubled),
+                ),
+                why=text("The others may hold what is wanted.", "想要的内容可能在其他列中。"),
+                do=text(
+                    "Give each column a name of its own, or use another one as it is called here: --set 'data.label={n} (2)'",
+                    "请为每列使用不同的名称，或按此处的叫法改用另一列：--set 'data.label={n} (2)'",
+                    n=doubled[0],
+                ),
+                numbers={"n": len(doubled)},
+            )
+        )
     if repeated:
         problems.append(
             set_aside(

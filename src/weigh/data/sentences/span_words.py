@@ -59,7 +59,7 @@ def unfit_rows(named: Sequence[tuple[str, str]]) -> list[Problem]:
         sentence = text(
             "Texts with {w}: {n} (first: {f}); set aside.", "{w}的文本：{n} 个（第一个：{f}），已搁置。", w=unfit.what, n=len(rows), f=rows[0]
         )  # fmt: skip
-        problems.append(set_aside("broken-span", sentence, rows, unfit.do))
+        problems.append(set_aside("broken-row", sentence, rows, unfit.do))
     return problems
 
 

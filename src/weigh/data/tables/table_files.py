@@ -59,6 +59,7 @@ class TableFile:
         broken: Lines that do not fit the others, and why.
         literal: Lines with a quote that does not close, read as they stand.
         repeated: Lines that repeat the header.
+        doubled: Names that several columns have; all but the first of each are called "NAME (2)" …
         roles: Which columns are texts and label, for those who ask; the label is None where there is none.
     """
 
@@ -73,6 +74,7 @@ class TableFile:
     broken: dict[int, str] = field(default_factory=dict)
     literal: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
     roles: Roles = field(default_factory=lambda: Roles((), None))
 
 
@@ -203,6 +205,7 @@ def separated_table(
             table.literal.append(record.line)
         table.lines.append(record.line)
         rows.append(cells)
+    table.doubled = [name for name, n in Counter(filter(None, names)).items() if n > 1]
     columns = {i: [cells[i] or None for cells in rows] for i in range(len(names))}
     for i, name in enumerate(_unique(names)):
         if names[i] or not _is_no_column(columns[i]):

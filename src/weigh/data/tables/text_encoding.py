@@ -20,11 +20,12 @@ __all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines", 
 
 HEAD = 64_000  # bytes looked at where only the beginning counts
 MOST_GUESSED = 1_000_000  # bytes that decide between damaged UTF-8 and another encoding
-SURE = ("UTF-8", "UTF-16")  # with a mark, or valid: no guess
+SURE = ("UTF-8", "UTF-16", "UTF-32")  # with a mark, or valid: no guess
 _CONTROLS = re.compile(
     rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]"
 )  # all but white space and escape, which older encodings use
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")  # the first begins like a mark of UTF-16
 
 
 class Decoded(NamedTuple):
@@ -51,10 +52,11 @@ def read_text(
     """
     raw = read_file(path, head=limit)
     cut = limit is not None and len(raw) == limit
-    if cut and raw[:2] not in UTF16_MARKS:
+    width = 4 if raw[:4] in UTF32_MARKS else 2 if raw[:2] in UTF16_MARKS else 1
+    if cut and width == 1:
         raw = raw[: raw.rfind(b"\n") + 1] or raw[: raw.rfind(b"\r") + 1] or raw
-    if cut and raw[:2] in UTF16_MARKS:
-        raw = raw[: len(raw) // 2 * 2]
+    elif cut:
+        raw = raw[: len(raw) // width * width]
     decoded = decode(raw, prefer=prefer) if encoding is None else _as_told(path, raw, encoding)
     if decoded is None:
         raise DataError(
@@ -68,16 +70,17 @@ def read_text(
 
 
 def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
-    """The first that fits: UTF-8 (with or without a mark), UTF-16, else what its letters look like.
+    """The first that fits: UTF-8 (with or without a mark), UTF-32 and UTF-16, else what its letters look like.
 
     Returns:
         None for bytes that are no text: many NULs that are not those of UTF-16, or no UTF-8 and many different control characters.
     """
-    if raw[:2] in UTF16_MARKS:
-        try:
-            return Decoded(raw.decode("utf-16"), "UTF-16")
-        except UnicodeDecodeError:
-            return None
+    for marks, codec, name in ((UTF32_MARKS, "utf-32", "UTF-32"), (UTF16_MARKS, "utf-16", "UTF-16")):
+        if raw.startswith(marks):
+            try:
+                return Decoded(raw.decode(codec), name)
+            except UnicodeDecodeError:
+                return None
     if b"\0" in raw[:HEAD] and raw[:3] != b"\xef\xbb\xbf" and _mostly_zero(raw[:HEAD]):
         return _without_mark(raw)
     try:
@@ -101,7 +104,7 @@ def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
 
 
 def _as_told(path: Path, raw: bytes, encoding: str) -> Decoded:
-    if raw[:2] in UTF16_MARKS or raw[:3] == b"\xef\xbb\xbf":
+    if raw.startswith((*UTF32_MARKS, *UTF16_MARKS, b"\xef\xbb\xbf")):
         marked = decode(raw)
         if marked is not None:
             return marked
