@@ -1,4 +1,4 @@
-"""Classes of a data set, in words: too few, tiny, unbalanced, named alike; for every task.
+"""Classes of a data set, in words: too few, tiny, unbalanced, named alike or like a missing value; for every task.
 
 Before it: an index without what was set aside. After it: the checks of a task collect the problems.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.data.names import folded, means_nothing
 from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
@@ -54,6 +55,7 @@ def check_classes(examples: Examples) -> list[Problem]:
         *(_unjudged(examples) or _tiny(examples, counts)),
         *_unbalanced(examples, counts),
         *_alike_names(examples.classes),
+        *_empty_names(examples.classes, counts),
     ]
 
 
@@ -154,10 +156,10 @@ def _unbalanced(examples: Examples, counts: np.ndarray) -> list[Problem]:
 
 
 def _alike_names(classes: Sequence[str]) -> list[Problem]:
-    folded: dict[str, list[str]] = {}
+    alike_by_form: dict[str, list[str]] = {}
     for name in classes:
-        folded.setdefault(" ".join(name.casefold().replace("_", " ").replace("-", " ").split()), []).append(name)
-    alike = [names for names in folded.values() if len(names) > 1]
+        alike_by_form.setdefault(folded(name), []).append(name)
+    alike = [names for names in alike_by_form.values() if len(names) > 1]
     if not alike:
         return []
     return [
@@ -170,6 +172,29 @@ def _alike_names(classes: Sequence[str]) -> list[Problem]:
             ),
             why=text("They are probably one class.", "它们很可能是同一类别。"),
             do=text("Give them one name.", "请统一名称。"),
+        )
+    ]
+
+
+def _empty_names(classes: Sequence[str], counts: np.ndarray) -> list[Problem]:
+    """Classes that are called as programs call a missing value."""
+    named = [(name, int(n)) for name, n in zip(classes, counts, strict=True) if means_nothing(name)]
+    if not named:
+        return []
+    return [
+        Problem(
+            "class-names",
+            text(
+                "Classes that are called like a missing value: {l}. Each is a class like any other.",
+                "名称像缺失值的类别：{l}。它们与其他类别一样使用。",
+                l=", ".join(f"{name} ({n})" for name, n in named),
+            ),
+            severity="note",
+            do=text(
+                "If they mean that there is no label, leave these labels empty; if they are classes, nothing is to be done.",
+                "若表示没有标签，请将这些标签留空；若确实是类别，则无需处理。",
+            ),
+            numbers={"classes": len(named)},
         )
     ]
 

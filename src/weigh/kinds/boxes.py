@@ -148,7 +148,8 @@ class BoxesKind(PlacedKind):
                 severity="error",
                 why=text("There is nothing to find.", "没有可以检测的目标。"),
                 do=text(
-                    "Check where the annotations lie: weigh data FOLDER", "请检查标注文件的位置：weigh data FOLDER"
+                    "Give annotations that hold a box of at least one training picture.",
+                    "请提供至少含有一个训练图片检测框的标注文件。",
                 ),
             )
         ]

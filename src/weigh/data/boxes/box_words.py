@@ -14,13 +14,14 @@ import numpy as np
 from weigh.data.boxes.cleaning import Cleaned
 from weigh.data.boxes.layouts import BoxLayout
 from weigh.data.boxes.written import WrittenBoxes
+from weigh.data.names import folded
 from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.kinds.boxes import BoxRow
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["alike_names", "differing_ids", "no_boxes", "other_layouts", "small_boxes", "without_boxes"]
+__all__ = ["alike_names", "differing_ids", "no_boxes", "other_layouts", "same_names", "small_boxes", "without_boxes"]
 
 VANISHING = 2.0  # pixels of the shorter side in what networks see
 MANY = 0.01  # of all boxes: from so many on scores feel it
@@ -111,6 +112,31 @@ def differing_ids(ids: dict[str, dict[str, str]]) -> list[Problem]:
     ]
 
 
+def same_names(ids: dict[str, dict[str, str]]) -> list[Problem]:
+    """Numbers of one file that have one name: their boxes are of one class."""
+    several: dict[str, dict[str, list[str]]] = {}
+    for file, names in ids.items():
+        for key, name in names.items():
+            several.setdefault(file, {}).setdefault(name, []).append(key)
+    doubled = [(os.path.basename(f), name, keys) for f, own in several.items() for name, keys in own.items() if len(keys) > 1]  # fmt: skip
+    if not doubled:
+        return []
+    file, name, keys = doubled[0]
+    sentence = text(
+        "Numbers of classes that have one name in {f}: {n} (first: {k} are {c}); they count as one class.",
+        "{f} 中有 {n} 组编号使用同一名称（第一组：{k} 均为 {c}），按一个类别处理。",
+        f=file,
+        n=len(doubled),
+        k=", ".join(keys[:5]),
+        c=name,
+    )
+    do = text(
+        "If they are different classes, give each a name of its own.", "若它们是不同的类别，请分别命名。"
+    )
+    details = tuple({"file": f, "class": c, "ids": ", ".join(k)} for f, c, k in doubled)
+    return [Problem("class-ids", sentence, do=do, numbers={"n": len(doubled)}, details=details)]
+
+
 def alike_names(targets: Sequence[BoxRow], parts: Sequence[str], trained: set[str]) -> list[Problem]:
     """Names that the training part writes otherwise; `trained` are its names, and is filled with those of the first source."""
     by_part: dict[bool, set[str]] = {True: set(), False: set()}
@@ -118,9 +144,9 @@ def alike_names(targets: Sequence[BoxRow], parts: Sequence[str], trained: set[st
         by_part[part == "train"] |= {name for name in row.names if name is not None}
     if not trained:
         trained |= by_part[True]
-    folded = {_folded(name): name for name in sorted(trained)}
+    by_form = {folded(name): name for name in sorted(trained)}
     others = (by_part[True] | by_part[False]) - trained
-    alike = sorted((folded[_folded(name)], name) for name in others if _folded(name) in folded)
+    alike = sorted((by_form[folded(name)], name) for name in others if folded(name) in by_form)
     if not alike:
         return []
     sentence = text(
@@ -132,10 +158,6 @@ def alike_names(targets: Sequence[BoxRow], parts: Sequence[str], trained: set[st
     return [
         Problem("class-names", sentence, why=why, do=text("Give them one name.", "请统一名称。"), numbers={"n": len(alike)})
     ]  # fmt: skip
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def other_layouts(layouts: Sequence[BoxLayout]) -> list[Problem]:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.boxes.box_words import alike_names, differing_ids, no_boxes, other_layouts, small_boxes, without_boxes
+from weigh.data.boxes.box_words import (
+    alike_names,
+    differing_ids,
+    no_boxes,
+    other_layouts,
+    same_names,
+    small_boxes,
+    without_boxes,
+)
 from weigh.data.boxes.cleaning import Cleaned, clean_boxes
 from weigh.data.boxes.coco import list_coco_boxes
 from weigh.data.boxes.layouts import box_layouts, lone_folder
@@ -21,7 +29,7 @@ from weigh.data.boxes.table import list_table_boxes
 from weigh.data.boxes.voc import list_voc
 from weigh.data.boxes.written import MOST_PIXELS_OF_A_SIDE, BoxListing, WrittenBoxes
 from weigh.data.boxes.yolo import list_yolo
-from weigh.data.boxes.yolo_parts import read_yaml_file, yaml_in
+from weigh.data.boxes.yolo_parts import other_yaml_files, read_yaml_file, yaml_in
 from weigh.data.pictures.coco import coco_files, coco_source
 from weigh.data.pictures.index import LISTERS, data_root, source_path
 from weigh.data.rows.listing import Listing, nothing_usable
@@ -76,6 +84,7 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
         frame = BOXES.resolved({}, rows_of([row.boxes for row in targets]))["frame"]
         listing.problems += small_boxes(listing.path, source.boxes, targets, cleaned, frame)
         listing.problems += without_boxes(listing.path, targets)
+        listing.problems += same_names(source.ids)
         listing.problems += differing_ids(settled.ids | source.ids) + alike_names(targets, listing.part, settled.names)
         settled.ids |= source.ids
         settled.reading = settled.reading or reading
@@ -119,6 +128,7 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
         described = yaml_in(folder)
         above = yaml_in(folder.parent) if described is None else None
         listed = list_yolo(folder, spec, described or (above and above._replace(places={})), without=inside)
+        listed.listing.problems += other_yaml_files(folder, described)
     listed.listing.problems += other_layouts(layouts)
     return listed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from weigh.data.boxes.files import LabelFiles, list_labelled, match_files
 from weigh.data.boxes.reading import Convention
@@ -68,12 +68,13 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     files = files._replace(labels=lonely)
     parts = listed_parts(folder, yaml)
     files = _placed(files, parts)
+    bare = _bare_parts(parts, files)
     empty = text(
         "If they hold no objects, give each an empty file of that name.",
         "若其中没有目标，请为每张图片建一个同名的空文件。",
     )
     listing = list_labelled(folder, files, [], called=CALLED, do=empty)
-    listing.problems += parts.problems
+    listing.problems += parts.problems + bare
     names = _names(folder, spec, yaml, files)
     listing.classes = tuple(dict.fromkeys(names.values()))
     boxes, failed, further = [], {}, []
@@ -106,6 +107,19 @@ def _placed(files: LabelFiles, parts: Parts) -> LabelFiles:
         else:
             unlisted.append(picture.path)
     return files._replace(pairs=pairs, unlisted=unlisted)
+
+
+def _bare_parts(parts: Parts, files: LabelFiles) -> list[Problem]:
+    """Folders that are named as a part and hold no picture with labels."""
+    held = {str(above) for picture, _ in files.pairs for above in PurePosixPath(picture.path).parents}
+    bare = [f"{part}: {folder}" for folder, part in parts.folders.items() if folder not in held]
+    if not bare:
+        return []
+    sentence = text(
+        "Parts without a picture that has labels: {l}; not used.", "没有带标注图片的部分：{l}，未使用。", l=", ".join(bare)
+    )  # fmt: skip
+    do = text("Put pictures and their files of labels there, or delete the part.", "请放入图片及其标注文件，或删除该部分。")  # fmt: skip
+    return [Problem("empty-part", sentence, tuple(bare), do=do, numbers={"n": len(bare)})]
 
 
 def _names(folder: Path, spec: DataSpec, yaml: YamlFile | None, files: LabelFiles) -> dict[str, str]:

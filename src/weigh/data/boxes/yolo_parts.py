@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any, NamedTuple
 
 import yaml as yaml_library
@@ -20,7 +21,7 @@ from weigh.language import text
 from weigh.problem import Problem
 from weigh.yaml_loader import load_yaml
 
-__all__ = ["Parts", "YamlFile", "listed_parts", "read_yaml_file", "yaml_in"]
+__all__ = ["Parts", "YamlFile", "listed_parts", "other_yaml_files", "read_yaml_file", "yaml_in"]
 
 LONGEST = 1_000_000
 USUAL = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
@@ -112,11 +113,34 @@ def yaml_in(folder: Path) -> YamlFile | None:
     return with_parts[0] if len(with_parts) == 1 else None
 
 
+def other_yaml_files(folder: Path, used: YamlFile | None) -> list[Problem]:
+    """Files of a folder that should describe the data set and are not used: they cannot be read, or another one is."""
+    problems = []
+    for file in files_in(folder, lambda name: name.casefold() in USUAL):
+        if used is not None and file == used.path:
+            continue
+        try:
+            described = read_yaml_file(file)
+        except DataError as error:
+            sentence = text("{f} is not used.", "未使用 {f}。", f=file.name) + error.what
+            why = text("Its names of classes and its parts are not known.", "其中的类别名称与数据划分因此未知。")
+            problems.append(Problem("data-yaml", sentence, (file.name,), why=why, do=error.do))
+            continue
+        if used is not None and (described.named or described.places):
+            sentence = text(
+                "{u} says the classes and parts; {f} is not used.", "类别与划分取自 {u}；未使用 {f}。", u=used.path.name, f=file.name
+            )  # fmt: skip
+            do = text("To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=quote(str(file)))
+            problems.append(Problem("data-yaml", sentence, (file.name,), severity="note", do=do))
+    return problems
+
+
 def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
     """What data.yaml says of the pictures below `folder`, or lists of pictures in it (train.txt, val.txt, test.txt)."""
     folders: dict[str, str] = {}
     files: dict[str, str] = {}
     shared: list[str] = []
+    absent: list[tuple[str, str]] = []
     places = yaml.places if yaml else {}
     if not places:
         lists = files_in(folder, lambda name: name.casefold().endswith(".txt") and name.casefold()[:-4] in PARTS)
@@ -125,6 +149,7 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
         for written in places.get(part, ()):
             inside = _inside(folder, written)
             if inside is None:
+                absent.append((part, written))
                 continue
             if (folder / inside).is_dir():
                 if folders.setdefault(inside, part) != part:
@@ -134,7 +159,7 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
                 for picture in filter(None, pictures):
                     if is_picture_name(picture) and files.setdefault(picture, part) != part:
                         shared.append(picture)
-    return Parts(folders, files, _shared(shared))
+    return Parts(folders, files, _shared(shared) + _absent(yaml, absent))
 
 
 def _inside(folder: Path, written: str) -> str | None:
@@ -147,6 +172,19 @@ def _inside(folder: Path, written: str) -> str | None:
         if (start < len(pieces) or not pieces) and os.path.exists(folder / place):
             return str(place)
     return None
+
+
+def _absent(yaml: YamlFile | None, absent: list[tuple[str, str]]) -> list[Problem]:
+    if yaml is None or not absent:
+        return []
+    sentence = text(
+        "Folders or lists that {y} names and that do not exist: {l}; there is no such part.",
+        "{y} 列出但不存在的文件夹或列表：{l}；因此没有相应的部分。",
+        y=yaml.path.name,
+        l=", ".join(f"{part}: {written}" for part, written in absent),
+    )
+    do = text("Correct the paths, or delete these lines.", "请更正路径，或删除这些行。")
+    return [Problem("missing", sentence, tuple(written for _, written in absent), do=do, numbers={"n": len(absent)})]
 
 
 def _shared(paths: list[str]) -> list[Problem]:

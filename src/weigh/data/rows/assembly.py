@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.data.names import folded
 from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.groups import named_groups
 from weigh.data.rows.listing import Listing, natural_key, set_aside
@@ -21,7 +23,7 @@ from weigh.data.rows.one_form import compose_names
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import DataError
 from weigh.kinds.base import Kind, rows_of
-from weigh.language import text
+from weigh.language import join_texts, text
 from weigh.media import Medium
 from weigh.nouns import Noun
 from weigh.problem import Problem, refuse_errors
@@ -74,7 +76,7 @@ def assemble(
         if kind.probable and len(classes) < 2:
             raise _too_few_classes(classes, spec, problems)
         if not classes:
-            refuse_errors(kind.check(kind.encode(rows, classes), np.array(part, dtype=str)))
+            refuse_errors(_with_reasons(kind.check(kind.encode(rows, classes), np.array(part, dtype=str)), problems))
             raise DataError(text("Nothing in the training data has a class.", "训练数据中没有任何类别。"))
     group, columns = _together(train, further, spec)
     order = _order(train, further)
@@ -96,6 +98,15 @@ def assemble(
         medium=medium,
     )
     return examples.subset(np.array(keep, dtype=np.int64)), [*problems, *apart]
+
+
+def _with_reasons(errors: Sequence[Problem], problems: Sequence[Problem]) -> list[Problem]:
+    """Errors of a training part without anything in it, and what was set aside before as their reason."""
+    lost = [p for p in problems if p.severity != "note"]
+    if not lost:
+        return list(errors)
+    why = join_texts([p.sentence for p in lost], "\n", "\n")
+    return [replace(error, why=why, do=next((p.do for p in lost if p.do is not None), error.do)) for error in errors]
 
 
 def _joined(columns: list[list[tuple] | None]) -> np.ndarray | None:
@@ -298,6 +309,9 @@ def _known_only(
     left = sorted(set(range(len(label_sets))) - set(keep))
     strange = sorted({c for i in left for c in label_sets[i]} - classes, key=natural_key)
     why = text("A model cannot answer with a class that it never saw.", "模型无法预测从未见过的类别。")
+    by_form = {folded(name): name for name in sorted(classes)}
+    alike = ", ".join(f"{name} = {by_form[folded(name)]}" for name in strange if folded(name) in by_form)
+    otherwise = text("In the training data written otherwise: {l}.", "在训练数据中写法不同：{l}。", l=alike)
     values = {"m": noun.many, "w": noun.counted, "n": len(left), "k": len(strange), "c": ", ".join(strange)}
     if kind.placed:
         sentence = text(
@@ -316,7 +330,8 @@ def _known_only(
                 "Test {m} of classes that do not occur in training: {n}; set aside. Classes: {k} ({c}).",
                 "测试{m}中有 {n} {w}属于训练中没有的类别，已搁置。这样的类别有 {k} 个（{c}）。",
                 **values,
-            ),
+            )
+            + (otherwise if alike else text("", "")),
             [paths[i] for i in left],
             text("Check the spelling of the class names.", "请检查类别名称的拼写。"),
             more={"classes": len(strange)},
