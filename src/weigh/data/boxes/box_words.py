@@ -13,6 +13,7 @@ import numpy as np
 
 from weigh.data.boxes.cleaning import Cleaned
 from weigh.data.boxes.layouts import BoxLayout
+from weigh.data.boxes.unread import unread_labels
 from weigh.data.boxes.written import WrittenBoxes
 from weigh.data.names import folded
 from weigh.data.rows.listing import natural_key
@@ -179,8 +180,10 @@ def other_layouts(layouts: Sequence[BoxLayout]) -> list[Problem]:
 
 def no_boxes(folder: Path) -> DataError:
     """Nothing in a folder is known as boxes."""
+    what = text("{d} holds no boxes that are known.", "{d} 中没有可识别的框标注。", d=folder)
+    seen = unread_labels(folder)
     return DataError(
-        text("{d} holds no boxes that are known.", "{d} 中没有可识别的框标注。", d=folder),
+        what if seen is None else what + seen,
         text("Without boxes nothing can be learned.", "没有框就无法学习。"),
         text(
             "Give a COCO file (instances.json), XML files (Pascal VOC), images/ and labels/ with text files (YOLO), or a table with a row for each box.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.boxes.layouts import box_layouts, lone_folder
+from weigh.data.boxes.unread import unread_labels
 from weigh.data.boxes.yolo_parts import read_yaml_file
 from weigh.data.masks.pairs import masks_beside_pictures
 from weigh.data.pictures.coco import is_coco
@@ -89,6 +90,9 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             SEMANTIC_SEGMENTATION,
             text("{m} looks like masks.", "{m} 看起来是掩码。", m=sorted(masks)[0]),
         )
+    unread = unread_labels(folder)
+    if unread is not None:
+        return Recognised(OBJECT_DETECTION, unread)
     if any(_has_pictures(f) for _, p in part_folders(folder, PICTURE_FILES) for f in subfolders(p)[:50]):
         return Recognised(
             IMAGE_CLASSIFICATION,
