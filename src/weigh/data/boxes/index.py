@@ -32,7 +32,9 @@ from weigh.data.boxes.yolo import list_yolo
 from weigh.data.boxes.yolo_parts import other_yaml_files, read_yaml_file, yaml_in
 from weigh.data.pictures.coco import coco_files, coco_source
 from weigh.data.pictures.index import LISTERS, data_root, source_path
+from weigh.data.rows.folders import empty_parts
 from weigh.data.rows.listing import Listing, nothing_usable
+from weigh.data.rows.trees import bare_parts
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
@@ -124,11 +126,14 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
         listed = list_table_boxes(layouts[0].file, spec, data_root(spec, layouts[0].file))
     elif layouts[0].name == "Pascal VOC":
         listed = list_voc(folder, spec.encoding, without=inside)
+        listed.listing.problems += empty_parts(bare_parts(folder, depth=2), folder)
     else:
         described = yaml_in(folder)
         above = yaml_in(folder.parent) if described is None else None
         listed = list_yolo(folder, spec, described or (above and above._replace(places={})), without=inside)
         listed.listing.problems += other_yaml_files(folder, described)
+        if described is None or not described.places:
+            listed.listing.problems += empty_parts(bare_parts(folder, depth=2), folder)
     listed.listing.problems += other_layouts(layouts)
     return listed
 

@@ -15,7 +15,7 @@ from weigh.data.masks.raster import Raster
 from weigh.data.pictures.class_table import ClassEntry, ClassTable
 from weigh.data.pictures.coco import CocoFile, CocoPicture
 from weigh.data.pictures.decoding import MAX_PIXELS, PictureError
-from weigh.data.pictures.outlines import covered_pixels
+from weigh.data.pictures.outlines import covered_pixels, polygons_of
 from weigh.data.rows.listing import set_aside
 from weigh.kinds.label_map import LabelMap
 from weigh.language import text
@@ -73,7 +73,7 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
             plain.append(picture.file)
         if any(crowd for *_, crowd in objects):
             crowds.append(picture.file)
-    problems = _flaws(file.name, strange, without, plain, sum(len(p.objects) for p in pictures.values()))
+    problems = _shares(file.name, annotated) + _flaws(file.name, strange, without, plain, sum(len(p.objects) for p in pictures.values()))
     if crowds:
         sentence = text(
             "Pictures of {f} with crowds of objects (iscrowd): {n} (first: {o}); the pixels of crowds are ignored.",
@@ -85,6 +85,39 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
         problems.append(Problem("ignored", sentence, tuple(crowds), severity="note", numbers={"n": len(crowds)}))
     entries = tuple(ClassEntry(name, i) for i, name in enumerate(table))
     return OutlinedFile(annotated, ClassTable(entries, file.name), problems)
+
+
+def _shares(file: str, annotated: Mapping[str, Annotated]) -> list[Problem]:
+    """An error where all polygons are written as shares of the picture, so that nothing of them would be drawn."""
+    polygons = 0
+    for picture in annotated.values():
+        for _, outline, _ in picture.objects:
+            if isinstance(outline, dict):
+                return []
+            try:
+                if any(np.max(np.asarray(polygon, dtype=np.float64)) > 1 for polygon in polygons_of(outline)):
+                    return []
+            except (ValueError, TypeError):
+                continue
+            polygons += 1
+    if not polygons:
+        return []
+    return [
+        Problem(
+            "outline",
+            text(
+                "No number in the outlines of {f} is larger than 1: they seem to be shares of the picture, where COCO counts pixels.",
+                "{f} 的轮廓中没有大于 1 的数：看起来是占图片的比例，而 COCO 以像素计。",
+                f=file,
+            ),
+            severity="error",
+            why=text("All of every picture would be background.", "否则所有图片都会整张算作背景。"),
+            do=text(
+                "Multiply x by the width and y by the height of the picture.", "请把 x 乘以图片的宽，把 y 乘以图片的高。"
+            ),
+            numbers={"n": polygons},
+        )
+    ]
 
 
 def _flaws(file: str, strange: list[str], without: list[str], empty: list[str], n: int) -> list[Problem]:

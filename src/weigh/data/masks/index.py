@@ -54,7 +54,7 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
         kept = {path: rasters[path] for path in sources.masks}
         if not kept:
             raise nothing_usable(address, listing.problems)
-        listing.problems += lossy_masks({path: raster.codes for path, raster in kept.items() if raster.lossy})
+        listing.problems += lossy_masks({path: raster for path, raster in kept.items() if raster.lossy})
         if not settled:
             table = sources.table or class_table(spec.classes, sources.folders)
             meaning, problems = decide_meaning(kept, table, spec.ignore)

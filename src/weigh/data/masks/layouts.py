@@ -20,8 +20,10 @@ from weigh.data.pictures.coco import CocoSource, coco_sources
 from weigh.data.pictures.coco import list_coco as list_pictures
 from weigh.data.pictures.tables import list_columns, picture_columns
 from weigh.data.rows.columns import nearest_columns
+from weigh.data.rows.folders import empty_parts
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.paths import Resolver
+from weigh.data.rows.trees import bare_parts
 from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError
 from weigh.language import text
@@ -55,6 +57,7 @@ def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
             return list_coco(files, folder)
         raise no_masks(folder, pairs)
     listing = Listing(root=folder, problems=lonely_files(pairs))
+    listing.problems += empty_parts(bare_parts(folder, depth=2), folder)
     pairs, problems = _pages(folder, pairs)
     listing.problems += problems
     for pair in pairs.pairs:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weigh.data.masks.pairs import Pairs
+from weigh.data.masks.raster import Raster
 from weigh.data.rows.listing import set_aside
 from weigh.errors import DataError
 from weigh.kinds.masks import MaskRow
@@ -143,10 +144,14 @@ def unreadable_masks(failed: Mapping[str, Text], of: int) -> list[Problem]:
     ]
 
 
-def lossy_masks(codes: Mapping[str, Sequence[int]]) -> list[Problem]:
-    """Masks that are JPEG files, by the different values of each: an error where these are not just black and white."""
-    if not codes:
+def lossy_masks(rasters: Mapping[str, Raster]) -> list[Problem]:
+    """Masks that are JPEG files: an error where they are not just black and white."""
+    if not rasters:
         return []
+    codes = {path: raster.codes for path, raster in rasters.items()}
+    peak = max(raster.peak for raster in rasters.values())
+    if peak and all(values == (0,) for values in codes.values()):
+        return [_dark_masks(list(rasters), peak)]
     smeared = [path for path, values in codes.items() if len(values) > 2]
     paths = smeared or list(codes)
     sentence = text(
@@ -172,6 +177,25 @@ def lossy_masks(codes: Mapping[str, Sequence[int]]) -> list[Problem]:
             numbers={"n": len(paths)},
         )
     ]
+
+
+def _dark_masks(paths: list[str], peak: int) -> Problem:
+    """JPEG files that hold small numbers: those of classes, no black and white."""
+    return Problem(
+        "lossy-mask",
+        text(
+            "Masks written as JPEG, which changes values, that hold values from 0 to {k}: {n} (first: {f}). These look like numbers of classes.",
+            "以 JPEG 保存（取值会被改变）且取值仅为 0 到 {k} 的掩码：{n} 个（第一个：{f}）。这些取值看起来是类别编号。",
+            k=peak,
+            n=len(paths),
+            f=paths[0],
+        ),
+        tuple(paths),
+        severity="error",
+        why=text("Classes whose numbers lie side by side cannot be told apart any more.", "编号相邻的类别已无法区分。"),
+        do=text("Save the masks as PNG where they are made.", "请在生成掩码时保存为 PNG。"),
+        numbers={"n": len(paths), "largest": peak},
+    )
 
 
 def shared_masks(paths: Sequence[str], masks: Sequence[str]) -> list[Problem]:

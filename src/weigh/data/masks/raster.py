@@ -41,6 +41,7 @@ class Raster(NamedTuple):
         coloured: `codes` are colours.
         palette: Of an index file: the colour of each of `codes`.
         lossy: Written as JPEG, which changes values; of black and white ones the nearer of the two is kept.
+        peak: Of such a black and white one: its highest value as it is written.
     """
 
     codes: tuple[int, ...]
@@ -48,6 +49,7 @@ class Raster(NamedTuple):
     coloured: bool = False
     palette: tuple[int, ...] = ()
     lossy: bool = False
+    peak: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -94,7 +96,9 @@ def _raster(image: Image.Image, path: Path) -> Raster:
     else:
         values = _colours(image)
     coloured = image.mode not in ("1", "L", "P", *DEEP)
+    peak = 0
     if lossy:
+        peak = int(np.asarray(image).max(initial=0))
         values, coloured = _black_and_white(image, values, coloured=coloured)
     codes, places = _distinct(values)
     if coloured and all(code >> 24 == 0 and len({code >> 16, code >> 8 & 255, code & 255}) == 1 for code in codes):
@@ -111,7 +115,7 @@ def _raster(image: Image.Image, path: Path) -> Raster:
             ),
         )
     used = () if palette is None else tuple(pack_colour(*palette[3 * code : 3 * code + 3]) for code in codes)
-    return Raster(tuple(codes), LabelMap.of(places, len(codes)), coloured, used, lossy)
+    return Raster(tuple(codes), LabelMap.of(places, len(codes)), coloured, used, lossy, peak)
 
 
 def _whole(values: np.ndarray, path: Path) -> np.ndarray:

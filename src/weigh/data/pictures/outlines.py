@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["covered_pixels", "fill_polygon", "outline_extent", "runs_of"]
+__all__ = ["covered_pixels", "fill_polygon", "outline_extent", "polygons_of", "runs_of"]
 
 EDGES_AT_ONCE = 4_000_000  # rows times edges that are compared at a time
 
@@ -28,7 +28,7 @@ def covered_pixels(segmentation: Any, height: int, width: int) -> np.ndarray:
         inside = np.repeat(np.arange(len(runs := _runs(segmentation))) % 2 == 1, runs)
         return inside.reshape(columns, rows).T
     covered = np.zeros((height, width), dtype=bool)
-    for polygon in segmentation:
+    for polygon in polygons_of(segmentation):
         covered |= fill_polygon(np.array(polygon, dtype=np.float64).reshape(-1, 2), height, width)
     return covered
 
@@ -40,7 +40,7 @@ def outline_extent(segmentation: Any) -> np.ndarray:
         ValueError, TypeError, KeyError, IndexError, OverflowError: It is no outline.
     """
     if not isinstance(segmentation, dict):
-        points = np.concatenate([np.array(polygon, dtype=np.float64).reshape(-1, 2) for polygon in segmentation])
+        points = np.concatenate([np.array(polygon, dtype=np.float64).reshape(-1, 2) for polygon in polygons_of(segmentation)])
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
     rows = int(segmentation["size"][0])
     ends = np.cumsum(_runs(segmentation))
@@ -50,6 +50,12 @@ def outline_extent(segmentation: Any) -> np.ndarray:
     if (starts // rows < (ends - 1) // rows).any():  # from one column into the next
         return np.array([left, 0, right, rows], dtype=np.float64)
     return np.array([left, (starts % rows).min(), right, ((ends - 1) % rows).max() + 1], dtype=np.float64)
+
+
+def polygons_of(segmentation: Any) -> list[Any]:
+    """The polygons of an outline; a single one may stand there without a list around it."""
+    single = bool(segmentation) and all(isinstance(value, (int, float)) for value in segmentation)
+    return [segmentation] if single else list(segmentation)
 
 
 def _runs(segmentation: dict) -> np.ndarray:

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from weigh.data.rows.levels import Level, Placed, settle_levels
 from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
-from weigh.data.rows.trees import files_in, same_folder, scan, subfolders, walk_files
+from weigh.data.rows.trees import bare_parts, files_in, same_folder, scan, subfolders, walk_files
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["FileKind", "list_folder", "part_folders"]
+__all__ = ["FileKind", "empty_parts", "list_folder", "part_folders"]
 
 
 class FileKind(NamedTuple):
@@ -95,9 +95,13 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
         used = {p for _, p in parts}
         skipped = [s for s in subfolders(folder) if s not in used and (without is None or not same_folder(s, without))]
         beside = walk_files(skipped, kind.holds, root=folder, without=without).files
-        left = [_relative(p, folder) for files in beside.values() for p in files]
-        if left:
-            listing.problems.append(_left_out(left, [s.name for s in skipped], kind.noun))
+        for is_part in (True, False):
+            held = {s: beside[s] for s in skipped if beside[s] and (s.name.casefold() in PARTS) == is_part}
+            left = [_relative(p, folder) for files in held.values() for p in files]
+            if left:
+                say = _flat_part if is_part else _left_out
+                listing.problems.append(say(left, [s.name for s in held], kind.noun))
+        listing.problems += empty_parts([p for p in bare_parts(folder) if p in skipped], folder)
         loose += [_relative(p, folder) for p in files_in(folder, kind.by_name)]
     other, repeated = (sorted(_relative(p, folder) for p in left_aside) for left_aside in (tree.others, tree.repeated))
     listing.problems += _notes(other, sorted(set(loose)), strange, empty, repeated, kind.noun)
@@ -211,6 +215,40 @@ def _notes(
             )
         )
     return problems
+
+
+def empty_parts(folders: Sequence[Path], root: Path) -> list[Problem]:
+    """Folders of a part in which nothing lies."""
+    if not folders:
+        return []
+    names = [_relative(folder, root) for folder in folders]
+    sentence = text(
+        "Folders of a part without any file: {l}; there is no such part.",
+        "没有任何文件的数据划分文件夹：{l}；因此没有相应的部分。",
+        l=", ".join(names),
+    )
+    do = text("Fill them, or delete them.", "请放入文件，或将其删除。")
+    return [Problem("empty-part", sentence, tuple(names), do=do, numbers={"n": len(names)})]
+
+
+def _flat_part(paths: list[str], folders: list[str], noun: Noun) -> Problem:
+    return set_aside(
+        "left-out",
+        text(
+            "{w} lie in {f} without a folder for each class, so their classes are not known: {n}; not used.",
+            "{f} 中的{m}没有按类别分文件夹，类别未知：{n} {w}，未使用。",
+            w=Text(noun.many.en.capitalize(), noun.counted.zh),
+            m=noun.many,
+            f=", ".join(folders),
+            n=len(paths),
+        ),
+        paths,
+        do=text(
+            "Put them into class folders ({f}/CLASS/…), or give a table that holds their labels: --set data.test=TABLE.csv",
+            "请按类别放入文件夹（{f}/类别/…），或提供含其标签的表格：--set data.test=表格.csv",
+            f=folders[0],
+        ),
+    )
 
 
 def _left_out(paths: list[str], folders: list[str], noun: Noun) -> Problem:

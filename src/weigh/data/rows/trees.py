@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.rows.listing import natural_key
+from weigh.data.rows.listing import PARTS, natural_key
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Tree", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
+__all__ = ["Tree", "bare_parts", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
@@ -83,6 +83,23 @@ def subfolders(folder: Path) -> list[Path]:
         DataError: No permission, or not a folder.
     """
     return sorted((Path(e.path) for e in scan(folder) if is_folder(e)), key=lambda p: natural_key(p.name))
+
+
+def bare_parts(folder: Path, *, depth: int = 1) -> list[Path]:
+    """Folders that are called train, val or test and below which no file lies; `depth` levels are looked at."""
+    bare: list[Path] = []
+    for inner in subfolders(folder):
+        if inner.name.casefold() in PARTS and not _holds_files(inner):
+            bare.append(inner)
+        elif depth > 1:
+            bare += bare_parts(inner, depth=depth - 1)
+    return bare
+
+
+def _holds_files(folder: Path, depth: int = 6) -> bool:
+    entries = scan(folder)
+    below = [e for e in entries if is_folder(e)]
+    return len(below) < len(entries) or (depth > 0 and any(_holds_files(Path(e.path), depth - 1) for e in below))
 
 
 def files_in(folder: Path, by_name: Callable[[str], bool]) -> list[Path]:
