@@ -183,7 +183,7 @@ def _empty_names(classes: Sequence[str], counts: np.ndarray) -> list[Problem]:
         return []
     return [
         Problem(
-            "class-names",
+            "missing-name",
             text(
                 "Classes that are called like a missing value: {l}. Each is a class like any other.",
                 "名称像缺失值的类别：{l}。它们与其他类别一样使用。",

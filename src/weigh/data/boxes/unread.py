@@ -6,7 +6,7 @@ Before it: a folder in which `layouts.py` found nothing. After it: recognition, 
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from weigh.data.boxes.layouts import first_names, lone_folder
@@ -38,9 +38,12 @@ def unread_labels(folder: Path) -> Text | None:
     labelled = [name for name in names if "labels" in [folder_role(part)[1] for part in name.split("/")[:-1]]]
     if any(is_picture_name(name) for name in labelled):  # masks
         return None
+    stems = {PurePosixPath(name).stem for name in names if is_picture_name(name)}
     for name in labelled:
-        if name.casefold().endswith(".json"):
-            return _json(folder / name, name)
+        if name.casefold().endswith(".json") and (seen := _json(folder / name, name)) is not None:
+            return seen
+        if PurePosixPath(name).stem not in stems:
+            continue
         if name.casefold().endswith(".txt") and (seen := _lines(folder / name, name)) is not None:
             return seen
         if name.casefold().endswith(".xml"):
@@ -60,17 +63,21 @@ def _pictures_beside_labels(folder: Path) -> bool:
     return {"picture", "labels"} <= found
 
 
-def _json(path: Path, name: str) -> Text:
+def _json(path: Path, name: str) -> Text | None:
+    """What a file of annotations lacks; None where it is none."""
     try:
         content: Any = read_json(path)
     except DataError as error:
         return error.what
-    if not isinstance(content, dict):
+    objects = content if isinstance(content, list) else []
+    if any(isinstance(one, dict) and ("bbox" in one or "image_id" in one) for one in objects[:10]):
         return text(
             "{f} is no COCO file: it holds a list, not an object with images, annotations and categories.",
             "{f} 不是 COCO 文件：其内容是列表，而不是含 images、annotations 和 categories 的对象。",
             f=name,
         )
+    if not isinstance(content, dict) or not any(key in content for key in LISTS):
+        return None
     absent = [key for key in LISTS if not isinstance(content.get(key), list)]
     if absent:
         return text("{f} is no COCO file: it lacks {k}.", "{f} 不是 COCO 文件：缺少 {k}。", f=name, k=", ".join(absent))
@@ -78,12 +85,12 @@ def _json(path: Path, name: str) -> Text:
 
 
 def _lines(path: Path, name: str) -> Text | None:
-    """What the first line of a file of text is; None where it is empty, or names the classes."""
+    """What the first line of a file of text is; None where it is empty."""
     try:
         lines = [line for line in split_lines(read_text(path, limit=LIMIT).content) if line.strip()]
     except DataError as error:
         return error.what
-    if not lines or "class" in name.rpartition("/")[2].casefold():
+    if not lines:
         return None
     return text(
         "{f} begins with the line “{l}”; a line of YOLO is the number of a class and four numbers, with blanks between them.",

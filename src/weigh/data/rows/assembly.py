@@ -52,7 +52,14 @@ def assemble(
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
     further = ([test] if test else []) + list(shifted.values())
     sources = [train, *further]
-    problems = [problem for source in sources for problem in (*source.problems, *compose_names(source))]
+    named = {source.root / path for source in further for path in source.path}
+    problems = [
+        problem
+        for source in sources
+        for problem in (*source.problems, *compose_names(source))
+        # what the training folder leaves out may be what data.test names
+        if problem.kind != "left-out" or not named.issuperset(source.root / path for path in problem.paths)
+    ]
     kind = kinds[0] if train.separator is None else kinds[-1]
     part, split_problems = _settle_parts(train, test, noun)
     part += [f"shift:{name}" for name, source in shifted.items() for _ in range(len(source))]
