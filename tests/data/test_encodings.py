@@ -51,3 +51,14 @@ def test_an_encoding_that_does_not_fit_is_told(tmp_path):
     with pytest.raises(ValueError, match="no encoding called 'klingon'"):
         DataSpec(train="x", encoding="klingon")
     assert decode("für".encode("cp1252")).encoding == "Windows-1252"
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16", "utf-32-le", "utf-32-be"])
+def test_two_and_four_bytes_a_letter(tmp_path, encoding):
+    """A mark of UTF-32 begins like one of UTF-16: every second letter was a NUL."""
+    content = lines("text;label", separator=";", rows=[(f"naïve café {i}", "ab"[i % 2]) for i in range(400)])
+    mark = "" if encoding in ("utf-32", "utf-16") else "\ufeff"
+    (tmp_path / "t.csv").write_bytes((mark + content).encode(encoding))
+    assert read_text(tmp_path / "t.csv").content.lstrip("\ufeff") == content
+    assert read_text(tmp_path / "t.csv", limit=1_001).content.lstrip("\ufeff") == content[: 1_001 // (4 if "32" in encoding else 2) - 1]
+    assert read_text(tmp_path / "t.csv", encoding="cp949").encoding == encoding[:6].upper()

@@ -366,3 +366,17 @@ def test_what_the_standard_library_writes_is_read_back(tmp_path_factory, rows, s
         assert [[c.replace("\r\n", "\n") for c in r] for r in cells] == [
             [c.replace("\r\n", "\n") for c in r] for r in expected
         ]
+
+
+def test_columns_of_one_name_are_said_and_each_can_be_used(tmp_path):
+    from weigh.data.readers import read_and_check
+    from weigh.spec import DataSpec
+
+    rows = "".join(f"what is said of number {i},{i % 2},{'abc'[i % 3]}\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("text,label,label\n" + rows)
+    path = str(tmp_path / "t.csv")
+    examples, problems = read_and_check(DataSpec(train=path), "text-classification")
+    (said,) = [p for p in problems if p.kind == "doubled-column"]
+    assert examples.classes == ("0", "1")
+    assert "data.label=label (2)" in said.do.en
+    assert read_and_check(DataSpec(train=path, label="label (2)"), "text-classification")[0].classes == ("a", "b", "c")

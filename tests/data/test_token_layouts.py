@@ -86,6 +86,24 @@ def _numbers(tags):
     return [NAMES.index(t) for t in tags]
 
 
+def _numbered(path):
+    """CoNLL-U: comments, numbers of words, and a line that stands for two of them."""
+    blocks = []
+    for tokens, tags in SENTENCES:
+        rows = [f"{i}\t{t}\t_\t{g}" for i, (t, g) in enumerate(zip(tokens, tags, strict=True), 1)]
+        blocks.append("\n".join(["# sent_id = 1", f"# text = {' '.join(tokens)}", "1-2\tboth\t_\t_", *rows]) + "\n")
+    path.write_text("\n".join(blocks))
+
+
+AHEAD = "Ü😀 "  # 3 characters, 4 units of UTF-16, 7 bytes
+
+
+def _shifted(sentence, by):
+    """A text and its entities, whose numbers are moved by what stands before it."""
+    written, spans = _spans(sentence)
+    return AHEAD + written, [{"start": a + by, "end": b + by, "label": k, "text": m} for a, b, k, m in spans]
+
+
 def _by_type(sentence):
     written, spans = _spans(sentence, inclusive=1)
     label = {}
@@ -107,8 +125,14 @@ LAYOUTS = {  # name -> (suffix, write)
     "tag before a number": ("conll", lambda p: _columns(p, lambda t, g: f"{t} {g} 0.97")),
     "tag before two columns": ("tsv", lambda p: _columns(p, lambda t, g: f"{t}\t{g}\tNN\tx")),
     "tag first of three": ("tsv", lambda p: _columns(p, lambda t, g: f"{t}\t{g}\tO" if g == "O" else f"{t}\t{g}\tx")),
+    "numbers of sentences": ("conll", lambda p: p.write_text("\n".join("".join(f"{i} {t} {g}\n" for t, g in zip(*s, strict=True)) for i, s in enumerate(SENTENCES)))),
     "with a header": ("tsv", lambda p: _columns(p, lambda t, g: f"{t}\t{g}", header="token\ttag\n")),
     "document starts": ("conll", lambda p: _columns(p, lambda t, g: f"{t} {g}", header="-DOCSTART- O\n\n")),
+    "numbers of words": ("conll", _numbered),
+    "tag before the token": ("conll", lambda p: _columns(p, lambda t, g: f"{g} {t}")),
+    "lower case b": ("conll", lambda p: _columns(p, lambda t, g: f"{t} {g[:1].lower() + g[1:]}")),
+    "letter behind the type": ("conll", lambda p: _columns(p, lambda t, g: f"{t} {g if g == 'O' else g[2:] + '-' + g[0]}")),
+    "letter behind the type in lists": ("jsonl", lambda p: _json(p, lambda s: {"tokens": s[0], "ner_tags": [g if g == "O" else f"{g[2:]}_{g[0]}" for g in s[1]]})),
     "lower case o": ("conll", lambda p: _columns(p, lambda t, g: f"{t} {'o' if g == 'O' else g}")),
     "token rows": ("csv", _token_rows),
     "token rows with parts of speech": ("csv", lambda p: _token_rows(p, names=("sent_id", "pos", "token", "ner"), more=("NN",))),
@@ -131,6 +155,12 @@ LAYOUTS = {  # name -> (suffix, write)
     "JSON, data inside": ("json", lambda p: p.write_text(json.dumps({"version": 1, "data": [{"tokens": t, "tags": g} for t, g in SENTENCES]}))),
     "spans as lists": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "label": [x[:3] for x in _spans(s)[1]]})),
     "spans as objects": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [dict(zip(("start", "end", "label"), x[:3], strict=True)) for x in _spans(s)[1]]})),
+    "spans, numbers as text": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [[str(a), str(b), k] for a, b, k, _ in _spans(s)[1]]})),
+    "spans, the type first": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [[k, a, b] for a, b, k, _ in _spans(s)[1]]})),
+    "spans with lengths": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [{"offset": a, "length": b - a, "category": k} for a, b, k, _ in _spans(s)[1]]})),
+    "spans in other words": ("jsonl", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [{"BeginOffset": a, "EndOffset": b, "Type": k} for a, b, k, _ in _spans(s)[1]]})),
+    "spans in bytes": ("jsonl", lambda p: _json(p, lambda s: dict(zip(("text", "entities"), _shifted(s, 7), strict=True)))),
+    "spans in units of UTF-16": ("jsonl", lambda p: _json(p, lambda s: dict(zip(("text", "entities"), _shifted(s, 4), strict=True)))),
     "spans whose end is the last character": ("json", lambda p: _json(p, lambda s: {"text": _spans(s)[0], "entities": [{"begin": a, "end": b, "type": k, "mention": m} for a, b, k, m in _spans(s, 1)[1]]}, listed=True)),
     "spaCy": ("json", lambda p: _json(p, lambda s: [_spans(s)[0], {"entities": [x[:3] for x in _spans(s)[1]]}], listed=True)),
     "CLUENER": ("json", lambda p: _json(p, _by_type)),
@@ -157,7 +187,7 @@ def test_layouts_hold_the_same_entities(tmp_path, layout):
     assert len(examples) == len(SENTENCES)
 
 
-UNTAGGED = ["columns", "tabs", "token rows", "Kaggle", "token rows and empty rows", "lists of Python", "lists of numpy", "Parquet lists", "Parquet rows", "JSON lines", "JSON list", "sentence and tags"]  # fmt: skip
+UNTAGGED = ["columns", "numbers of words", "numbers of sentences", "tag before the token", "tabs", "token rows", "Kaggle", "token rows and empty rows", "lists of Python", "lists of numpy", "Parquet lists", "Parquet rows", "JSON lines", "JSON list", "sentence and tags"]  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", UNTAGGED)
@@ -224,6 +254,23 @@ def test_the_setting_can_be_typed():
 
     content = apply_settings({"data": {"train": "x"}, "models": ["hf:x"]}, ["data.tag_names=[O, B-PER, I-PER]"])
     assert load_spec(content).data.columns.tag_names == ["O", "B-PER", "I-PER"]
+
+
+def test_a_slip_in_some_tags_makes_no_types_of_the_others(tmp_path):
+    """Digits for the letter O in every third sentence: these are named, and B-PER stays the beginning of a person."""
+    _columns(tmp_path / "data.conll", lambda t, g: f"{t} {'0' if t in ('Nobody', 'saw', 'here') else g}")
+    examples, problems = read_tokens(DataSpec(train=str(tmp_path / "data.conll")))
+    assert set(examples.classes) == {"PER", "LOC"}
+    assert len(examples) == 2 * len(SENTENCES) // 3
+    (broken,) = [p for p in problems if p.kind == "broken-row"]
+    assert broken.numbers["n"] == len(SENTENCES)
+
+
+def test_types_that_look_like_tags_stay_types(tmp_path):
+    """Without a letter that begins and one that continues, "e-mail" and "vitamin_b" are names."""
+    names = {"PER": "e-mail", "LOC": "vitamin_b", "": "O"}
+    _columns(tmp_path / "data.conll", lambda t, g: f"{t} {names[g[2:]]}")
+    assert set(read_tokens(DataSpec(train=str(tmp_path / "data.conll")))[0].classes) == {"e-mail", "vitamin_b"}
 
 
 # Tokens -------------------------------------------------------------------------------------------------------------

@@ -134,6 +134,20 @@ def test_jpeg_masks_of_black_and_white_are_told_apart(tmp_path):
         assert ((indices(examples, f"images/{i}.png") == "255") == (drawn[i] > 127)).all()
 
 
+@pytest.mark.parametrize("values", [(0, 1), (0, 1, 2, 3)])
+def test_jpeg_masks_of_numbers_are_no_black_and_white(tmp_path, values):
+    """All of them would be black: one class, and nothing to learn."""
+    for i in range(N):
+        paint(tmp_path / "images" / f"{i}.png", i, size=(48, 64))
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        drawn = np.kron(draw(i, values, (6, 8)), np.ones((8, 8)))
+        Image.fromarray(drawn.astype(np.uint8)).save(tmp_path / "masks" / f"{i}.jpg", quality=95)
+    _, problems = read(tmp_path)
+    assert problems["lossy-mask"].severity == "error"
+    assert "numbers of classes" in problems["lossy-mask"].sentence.en
+    assert len(problems["lossy-mask"].paths) == N
+
+
 def test_palettes_that_differ_are_asked_about(tmp_path):
     colours = [(0, 0, 0), (200, 0, 0), (0, 200, 0)]
     root = _good(tmp_path)
@@ -287,6 +301,40 @@ def test_smoothed_masks_are_named(tmp_path, how):
     told, problems = read(tmp_path, classes={"0": "sky", "255": "cell"})
     assert told.classes == ("sky", "cell")
     assert problems["unknown-value"].severity == "warning"
+
+
+def test_smoothed_masks_of_all_levels_of_grey_are_named(tmp_path):
+    """255 is the brightest of 256 levels, and no value that is ignored."""
+
+    def make(i):
+        across = np.clip(np.arange(400)[None, :] - 60 - i, 0, 255) + np.zeros((24, 1))
+        return across.astype(np.uint8)
+
+    _, problems = read(_masks(tmp_path, make, size=(24, 400)))
+    assert problems["smoothed-mask"].severity == "error"
+    assert "pictures in grey" in problems["smoothed-mask"].sentence.en
+    assert "ignored" not in problems
+
+
+def test_many_classes_and_a_border_stay_classes(tmp_path):
+    def make(i):
+        drawn = (np.arange(24 * 32).reshape(24, 32) + i) % 151
+        drawn[:2] = 255
+        return drawn
+
+    examples, problems = read(_masks(tmp_path, make))
+    assert len(examples.classes) == 151
+    assert "255" in problems["ignored"].sentence.en
+
+
+def test_an_empty_part_is_named(tmp_path):
+    for part in ("train", "val"):
+        for i in range(3):
+            paint(tmp_path / "images" / part / f"{i}.png", i + 10 * len(part))
+            save(tmp_path / "masks" / part / f"{i}.png", draw(i))
+    (tmp_path / "images/test").mkdir()
+    (tmp_path / "masks/test").mkdir()
+    assert read(tmp_path)[1]["empty-part"].paths == ("images/test", "masks/test")
 
 
 @pytest.mark.parametrize("first", [0, 1])

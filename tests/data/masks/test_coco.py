@@ -174,3 +174,17 @@ def test_pictures_that_do_not_exist_or_have_no_size(tmp_path):
 def test_a_coco_file_is_recognised_and_the_task_can_be_said(tmp_path):
     file = _file(tmp_path, [{"segmentation": SQUARE}])
     assert recognise_task(file).task == "object-detection"
+
+
+def test_a_polygon_without_a_list_around_it(tmp_path):
+    examples, problems = read(_file(tmp_path, [{"segmentation": SQUARE[0]}]))
+    assert (indices(examples, "images/0.jpg") == "cat").sum() == 24
+    assert "unreadable" not in problems
+
+
+def test_outlines_in_shares_of_the_picture_are_refused(tmp_path):
+    """All of every picture would be background."""
+    shares = [[x / (16, 12)[i % 2] for i, x in enumerate(SQUARE[0])]]
+    _, problems = read(_file(tmp_path, [{"segmentation": shares}, {"segmentation": shares, "image_id": 2}]))
+    assert problems["outline"].severity == "error"
+    assert "outline" not in read(_file(tmp_path, [{"segmentation": shares}, {"segmentation": SQUARE}]))[1]

@@ -93,7 +93,7 @@ def _lines(path: Path, name: str) -> Text | None:
     if not lines:
         return None
     return text(
-        "{f} begins with the line “{l}”; a line of YOLO is the number of a class and four numbers, with blanks between them.",
+        "{f} begins with the line '{l}'; a line of YOLO is the number of a class and four numbers, with blanks between them.",
         "{f} 的首行是“{l}”；YOLO 的每行应为类别编号和四个数，以空格分隔。",
         f=name,
         l=lines[0].strip()[:SHOWN],

@@ -101,7 +101,8 @@ def read_yaml_file(path: Path) -> YamlFile:
 def yaml_in(folder: Path) -> YamlFile | None:
     """The data.yaml of a folder: of the usual name, or the only one that names classes and parts."""
     read = []
-    for file in files_in(folder, lambda name: name.casefold().endswith((".yaml", ".yml"))):
+    files = files_in(folder, lambda name: name.casefold().endswith((".yaml", ".yml")))
+    for file in sorted(files, key=lambda f: (*(name != f.name.casefold() for name in USUAL), f.name)):
         try:
             described = read_yaml_file(file)
         except DataError:
@@ -149,7 +150,7 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
         for written in places.get(part, ()):
             inside = _inside(folder, written)
             if inside is None:
-                absent.append((part, written))
+                absent += [(part, written)] if written.strip() else []
                 continue
             if (folder / inside).is_dir():
                 if folders.setdefault(inside, part) != part:

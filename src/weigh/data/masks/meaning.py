@@ -35,6 +35,7 @@ DENSE, HOLES = (
     4,
     24,
 )  # values up to so many times their number, and so many more, are indices of classes, not levels of grey
+MOST_INDICES = 200  # more values side by side are levels of grey, and 255 is the brightest of them
 SMOOTHED = 8  # values between black and white, from which on they are the edges of a smoothed mask
 EDGES = 0.1  # share of all pixels below which three of them are
 STRAY = 1e-4  # share of all pixels below which a value that hardly any mask holds is asked about
@@ -184,7 +185,8 @@ def _ignored(
         return void | border, True
     top = 255 if max(seen.pixels, default=0) < 256 else 65_535
     others = seen.pixels.keys() - {top}
-    indices = bool(named) or (len(others) > 1 and max(others) < min(DENSE * len(others), len(others) + HOLES))
+    dense = len(others) > 1 and max(others) < min(DENSE * len(others), len(others) + HOLES)
+    indices = bool(named) or (dense and (top > 255 or len(others) <= MOST_INDICES))
     if top in seen.pixels and top not in named and others and indices:
         return void | {top}, True
     return void, True

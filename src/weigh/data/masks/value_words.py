@@ -24,6 +24,7 @@ __all__ = [
     "without_pixels",
 ]
 
+MOSTLY_GREY = 0.5  # share of pixels between black and white, from which on they are no edges
 NAMED = 12  # names that a sentence lists
 
 
@@ -188,14 +189,16 @@ def unknown_values(
 
 def smoothed_masks(values: int, share: float, first: str) -> Problem:
     """Masks of black and white with much in between."""
+    what = text("these look like pictures in grey.", "看起来是灰度图片。") if share > MOSTLY_GREY else text("edges were smoothed.", "边缘被平滑过。")  # fmt: skip
     return Problem(
         "smoothed-mask",
         text(
-            "Masks of 0 and 255 with {k} values in between, {p} % of all pixels (first: {f}): edges were smoothed.",
-            "0 与 255 的掩码中夹杂 {k} 种中间值，占全部像素的 {p}%（第一个：{f}）：边缘被平滑过。",
+            "Masks of 0 and 255 with {k} values in between, {p} % of all pixels (first: {f}): {w}",
+            "0 与 255 的掩码中夹杂 {k} 种中间值，占全部像素的 {p}%（第一个：{f}）：{w}",
             k=values,
             p=f"{100 * share:.1f}",
             f=first,
+            w=what,
         ),
         (first,),
         severity="error",

@@ -16,7 +16,7 @@ from weigh.data.rows.listing import PARTS, Listing, nothing_usable, set_aside
 from weigh.data.tables.cells import LIST_SEPARATOR
 from weigh.disk import write_file
 from weigh.errors import DataError
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.notices import Progress
 from weigh.settings import cache_folder
 from weigh.spec import DataSpec
@@ -114,7 +114,9 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
     pictures = [c for c, f in features.items() if isinstance(f, datasets.Image)]
     labels = [c for c, f in features.items() if isinstance(f, datasets.ClassLabel)]
     picture = spec.columns.path if spec.columns.path in pictures else (pictures[0] if len(pictures) == 1 else None)
-    named = [c for c in (spec.columns.label, "label", "labels") if c in features and c not in pictures]
+    nested = [c for c, f in features.items() if isinstance(f, dict) or isinstance(getattr(f, "feature", None), dict)]
+    usable = [c for c in features if c not in pictures and c not in nested]
+    named = [c for c in (spec.columns.label, "label", "labels") if c in usable]
     label = named[0] if named else (labels[0] if len(labels) == 1 else None)
     if picture is None or label is None:
         raise DataError(
@@ -124,10 +126,7 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
                 n=name,
                 c=", ".join(features),
             ),
-            do=text(
-                "Name them: --set data.columns.path=NAME --set data.columns.label=NAME",
-                "请指明：--set data.columns.path=列名 --set data.columns.label=列名",
-            )
+            do=_advice(picture, [*nested, *(c for c in pictures if c != picture)])
             if pictures
             else text(
                 "It holds no pictures. Say what it is for: --task {t}",
@@ -136,6 +135,22 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
             ),
         )
     return picture, label
+
+
+def _advice(picture: str | None, further: list[str]) -> Text:
+    """What to do where the columns are not clear; `further` hold objects, or pictures that may be masks."""
+    naming = text(
+        "Name them: --set data.columns.path=NAME --set data.columns.label=NAME",
+        "请指明：--set data.columns.path=列名 --set data.columns.label=列名",
+    )
+    if not further:
+        return naming
+    where = text(
+        "Boxes and masks ({f}) are not read from saved data sets: write boxes as COCO (images/ and instances.json), masks as images/ and masks/.",
+        "不从已保存的数据集读取框和掩码（{f}）：请把框写成 COCO（images/ 与 instances.json），把掩码写成 images/ 与 masks/。",
+        f=", ".join(further),
+    )
+    return where if picture is not None else naming + where
 
 
 def _text(value: Any, feature: Any) -> str | None:

@@ -31,6 +31,7 @@ from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENT
 
 __all__ = ["Recognised", "recognise_task"]
 
+BARE = 3  # files without a suffix of one folder that are opened to see whether they are pictures
 MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar"))
 MEND = text("Mend that, then run the same command again.", "请排除该问题，再运行同一命令。")
@@ -226,4 +227,8 @@ def _first_with(folder: Path, suffix: str) -> bool:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(is_picture_name(f) for _, _, files in os.walk(folder) for f in files)
+    for here, _, files in os.walk(folder):
+        bare = [name for name in files if "." not in name][:BARE]
+        if any(map(is_picture_name, files)) or any(PICTURE_FILES.by_head(Path(here) / name) for name in bare):
+            return True
+    return False

@@ -192,5 +192,5 @@ def label_of(value: Any, names: list[str] | None) -> str | None:
     if value is None or value == "" or (names is not None and value == -1):
         return None
     if names is not None and isinstance(value, int):
-        return names[value]
-    return str(value)
+        return names[value] if 0 <= value < len(names) else None
+    return as_cell(value)

@@ -118,7 +118,7 @@ def doubted_spans(entities: int, cut: Sequence[tuple[str, str]], other: Sequence
         problems.append(_problem("span-text", sentence, other, "warning", why, COUNTED))
     if cut and len(cut) >= MANY_CUT * entities:
         sentence = text(
-            "Entities that begin or end inside of a word: {n} of {t} (first: {f}, “{w}”).",
+            "Entities that begin or end inside of a word: {n} of {t} (first: {f}, '{w}').",
             "起点或终点落在词内的实体：{t} 个中有 {n} 个（第一个：{f}，“{w}”）。",
             n=len(cut),
             t=entities,

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
+from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -52,6 +53,7 @@ def labels_of(columns: Columns, label: str | None, several: Sequence[str] = (), 
     lists = _lists(cells)
     if lists is None:
         return Labels(cells, None, _joined_note(cells, label))
+    _refuse_objects(lists, label)
     lengths = {len(row) for row in lists if row}
     if _are_vectors(lists):
         named = [[str(i + 1) for i, mark in enumerate(row) if MARKS[mark.casefold()]] for row in lists]
@@ -110,6 +112,29 @@ def _lists(cells: Sequence[str | None]) -> list[list[str]] | None:
                 return None
             rows.append(row)
     return rows
+
+
+def _refuse_objects(lists: list[list[str]], label: str) -> None:
+    """Objects in lists are no names of classes.
+
+    Raises:
+        DataError: Most lists hold objects.
+    """
+    filled = [row for row in lists if row]
+    objects = [row[0] for row in filled if all(re.fullmatch(r"\{.*\}", piece.strip(), re.DOTALL) for piece in row)]
+    if len(objects) * 2 <= len(filled):
+        return
+    raise DataError(
+        text(
+            "Column '{c}' holds lists of objects ({e}), which are no labels.", "“{c}”列是对象列表（{e}），不是标签。", c=label, e=objects[0][:80]
+        ),
+        text("Every different object would be a class.", "否则每个不同的对象都会成为一个类别。"),
+        text(
+            'Classes: write lists of names. Entities: give each the numbers of its first character and of the one after its last: {"start": 0, '
+            '"end": 4, "label": "PER"}',
+            '类别：请写成名称列表。实体：请为每个实体写明首字符的编号和末字符之后的编号：{"start": 0, "end": 4, "label": "PER"}',
+        ),
+    )  # fmt: skip
 
 
 def _written_list(cell: str) -> list[str] | None:

@@ -16,7 +16,7 @@ from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_as
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import inner_test_folder, no_such_path
-from weigh.data.rows.trees import files_in
+from weigh.data.rows.trees import is_folder, scan
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
 from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
@@ -32,14 +32,25 @@ from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
 
+HEAD = 1_000  # bytes that show whether a file holds text
 MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree
+
+
+def _is_numbered_text(path: Path) -> bool:
+    """A file that is called by a number alone, as those of 20 newsgroups and Reuters, and holds text."""
+    if not path.name.isdecimal() or not path.is_file():
+        return False
+    try:
+        return bool(read_text(path, limit=HEAD).content.strip())
+    except DataError:
+        return False
 
 
 TEXT_FILES = FileKind(
     TEXTS,
     "text",
     by_name=lambda name: name.casefold().endswith((".txt", ".text")),
-    by_head=lambda _: False,
+    by_head=_is_numbered_text,
     strict=False,  # the reviews of IMDb have lists of addresses beside their class folders
 )
 
@@ -332,4 +343,4 @@ def has_text_classes(folder: Path) -> bool:
 
 
 def _holds_texts(folder: Path) -> bool:
-    return bool(files_in(folder, TEXT_FILES.by_name))
+    return any(TEXT_FILES.holds(entry) for entry in scan(folder) if not is_folder(entry))

@@ -1,0 +1,70 @@
+"""Folders of parts that are empty or hold no class folders; files without a suffix; classes that a part writes otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.data.picture_files import folder, read, table
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.texts.index import read_texts
+from weigh.spec import DataSpec
+
+TRAIN = [f"train/{c}/{i}.png" for c in ("cat", "dog") for i in range(3)]
+
+
+@pytest.mark.parametrize("part", ["test", "val", "Testing"])
+def test_pictures_of_a_part_without_class_folders_are_named(tmp_path, part):
+    folder(tmp_path, [*TRAIN, *(f"{part}/{i}.png" for i in range(4)), "extra/cat/9.png"])
+    examples, problems = read(tmp_path)
+    assert set(examples.part) == {"train"}
+    assert problems["left-out"].paths == ("extra/cat/9.png",)
+    (tmp_path / "extra/cat/9.png").unlink()
+    problem = read(tmp_path)[1]["left-out"]
+    assert len(problem.paths) == 4
+    assert "their classes are not known" in problem.sentence.en
+    assert f"{part}/CLASS/" in problem.do.en
+
+
+def test_the_advice_works_a_table_gives_their_labels(tmp_path):
+    folder(tmp_path, [*TRAIN, *(f"test/{i}.png" for i in range(4))])
+    labels = table(tmp_path, "path,label\n" + "".join(f"test/{i}.png,{'cat' if i % 2 else 'dog'}\n" for i in range(4)))
+    examples, problems = read(tmp_path, test=str(labels))
+    assert (examples.part == "test").sum() == 4
+    assert "left-out" not in problems
+
+
+def test_an_empty_part_is_named(tmp_path):
+    folder(tmp_path, [path.replace("train", part) for part in ("val", "test") for path in TRAIN])
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/.DS_Store").write_bytes(b"x")
+    examples, problems = read(tmp_path)
+    assert problems["empty-part"].paths == ("train",)
+    assert problems["empty-part"].severity == "warning"
+    assert len(examples) == 12
+
+
+def test_classes_that_the_test_part_writes_otherwise_are_named(tmp_path):
+    folder(tmp_path, [*TRAIN, *(f"test/{c}/{i}.png" for c in ("Cat", "dog") for i in range(2))])
+    _, problems = read(tmp_path)
+    assert "Cat = cat" in problems["unknown-class"].sentence.en
+    folder(tmp_path, ["test/bird/1.png"])
+    assert "bird =" not in read(tmp_path)[1]["unknown-class"].sentence.en
+
+
+def test_pictures_without_a_suffix_are_known_by_their_contents(tmp_path):
+    for path in sorted(folder(tmp_path, TRAIN).rglob("*.png")):
+        path.rename(path.with_suffix(""))
+    assert recognise_task(tmp_path).task == "image-classification"
+    assert len(read(tmp_path)[0]) == len(TRAIN)
+
+
+def test_texts_that_are_called_by_a_number(tmp_path):
+    """As 20 newsgroups is handed out."""
+    for c in ("space", "sport"):
+        (tmp_path / c).mkdir()
+        for i in range(3):
+            (tmp_path / c / f"{10 * i + len(c)}").write_text(f"From: a@b\n\nWhat is said of {c} in post {i}.\n")
+    assert recognise_task(tmp_path).task == "text-classification"
+    examples, _ = read_texts(DataSpec(train=str(tmp_path)))
+    assert len(examples) == 6
+    assert examples.classes == ("space", "sport")
