@@ -114,3 +114,43 @@ def test_entities_without_numbers_are_no_classes(tmp_path):
     with pytest.raises(DataError, match="no labels") as caught:
         read_texts(DataSpec(train=str(path), label="entities"))
     assert '"start": 0' in str(caught.value)
+
+
+CELLS = {
+    "JSON": lambda spans: json.dumps(spans),
+    "Python": lambda spans: str([tuple(s) for s in spans]),
+    "objects": lambda spans: json.dumps([dict(zip(("start", "end", "label"), s, strict=True)) for s in spans]),
+    "spaCy": lambda spans: str({"entities": [tuple(s) for s in spans]}),
+}
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_entities_in_the_cells_of_a_table(tmp_path, cells):
+    """They were several labels of a text."""
+    import csv
+
+    with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label"])
+        writer.writerows([i, t, CELLS[cells]([(a, b, k) for a, b, _, k in e])] for i, (t, e) in enumerate(_rows(len)))
+    words, _ = _read(tmp_path / "a.csv")
+    assert words == [set(NAMES[i % 4]) for i in range(24)]
+
+
+def test_entities_in_lists_of_parquet(tmp_path):
+    import polars as pl
+
+    rows = [{"text": t, "entities": [{"start": a, "end": b, "label": k} for a, b, _, k in e]} for t, e in _rows(len)]
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    words, _ = _read(tmp_path / "a.parquet")
+    assert words == [set(NAMES[i % 4]) for i in range(24)]
+
+
+def test_a_header_in_the_middle_of_columns_is_left_out(tmp_path):
+    """Types of bare tags are whatever stands there: the header was one of them."""
+    part = "word\tner\n" + "".join(f"Anna\tPER\nwent\tO\nto\tO\nGraz\tLOC\n.{i}\tO\n\n" for i in range(12))
+    (tmp_path / "a.tsv").write_text(part + part)
+    examples, problems = read_tokens(DataSpec(train=str(tmp_path / "a.tsv")))
+    assert examples.classes == ("LOC", "PER")
+    assert [p.paths for p in problems if p.kind == "repeated-header"] == [("a.tsv:74",)]
+    assert len(examples) == 24

@@ -111,3 +111,29 @@ def test_labels_in_no_layout_are_named(tmp_path, how):
     with pytest.raises(DataError, match="no boxes that are known") as caught:
         read(tmp_path)
     assert words in str(caught.value)
+
+
+DIALECTS = {
+    "LabelMe": ("images/0.json", {"version": "5", "shapes": [], "imagePath": "0.png"}),
+    "VGG Image Annotator": ("via.json", {"0.png123": {"filename": "0.png", "regions": []}}),
+    "Create ML": ("a.json", [{"image": "0.png", "annotations": [{"label": "cat", "coordinates": {"x": 1}}]}]),
+    "Label Studio": ("a.json", [{"data": {"image": "0.png"}, "annotations": [{"result": []}]}]),
+    "CVAT": ("annotations.xml", "<annotations><image name='0.png'/></annotations>"),
+}
+
+
+@pytest.mark.parametrize("program", DIALECTS)
+def test_labels_of_other_programs_are_called_by_name(tmp_path, program):
+    file, content = DIALECTS[program]
+    paint_all(tmp_path)
+    write(tmp_path / file, content)
+    assert recognise_task(tmp_path).task == "object-detection"
+    with pytest.raises(DataError, match=f"annotation of {program}.*export it as COCO"):
+        read(tmp_path)
+
+
+def test_class_folders_beside_such_a_file_stay_classes(tmp_path):
+    for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        paint_all(tmp_path, folder=name)
+    write(tmp_path / "via.json", DIALECTS["VGG Image Annotator"][1])
+    assert recognise_task(tmp_path).task == "image-classification"

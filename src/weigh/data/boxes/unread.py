@@ -1,4 +1,4 @@
-"""Files of labels beside pictures that hold no boxes in any layout that is known: which, and what is wrong in the first of them.
+"""Files of labels beside pictures that hold no boxes in any layout that is known: whose they are, or what is wrong in the first of them.
 
 Before it: a folder in which `layouts.py` found nothing. After it: recognition, and the error of the reader (`box_words.no_boxes`).
 """
@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from weigh.data.boxes.layouts import first_names, lone_folder
+from weigh.data.boxes.xml_file import read_xml
 from weigh.data.pictures.files import is_picture_name
 from weigh.data.pictures.pairing import folder_role
 from weigh.data.rows.trees import subfolders
@@ -24,21 +25,35 @@ LISTS = ("images", "annotations", "categories")
 NAMES = 2_000  # that are looked at
 SHOWN = 60  # characters of a line
 LIMIT = 100_000  # bytes of a file of text
+OPENED, LARGEST = 20, 20_000_000  # files that may be of another program, and bytes of them
 
 
 def unread_labels(folder: Path) -> Text | None:
-    """What the first file of labels holds, where a folder holds pictures in one folder and labels in another; None where it is not laid out so."""
+    """What the first file of labels holds, where pictures lie in one place and not in folders for classes; None where nothing looks like labels."""
     try:
         folder = lone_folder(folder)
-        if not _pictures_beside_labels(folder):
+        roles = _roles(folder)
+        inside = [row for inner, part, role in roles if part and not role for row in _roles(inner)]
+        if any(not part and not role for _, part, role in (*roles, *inside)):  # folders that are probably classes
             return None
         names = list(islice(first_names(folder), NAMES))
     except (OSError, DataError):
         return None
-    labelled = [name for name in names if "labels" in [folder_role(part)[1] for part in name.split("/")[:-1]]]
-    if any(is_picture_name(name) for name in labelled):  # masks
-        return None
     stems = {PurePosixPath(name).stem for name in names if is_picture_name(name)}
+    labelled = [name for name in names if "labels" in [folder_role(part)[1] for part in name.split("/")[:-1]]]
+    beside = [name for name in names if "/" not in name or PurePosixPath(name).stem in stems]
+    others = [name for name in dict.fromkeys([*labelled, *beside]) if name.casefold().endswith((".json", ".xml"))]
+    for name in others[:OPENED]:
+        if stems and (dialect := _dialect(folder / name)) is not None:
+            return text(
+                "{f} looks like an annotation of {d}, which is not read here: export it as COCO, Pascal VOC or YOLO.",
+                "{f} 看起来是 {d} 的标注，此处不读取：请导出为 COCO、Pascal VOC 或 YOLO。",
+                f=name,
+                d=dialect,
+            )
+    beside_one_another = {"picture", "labels"} <= {role for _, _, role in (*roles, *inside)}
+    if not beside_one_another or any(map(is_picture_name, labelled)):  # masks
+        return None
     for name in labelled:
         if name.casefold().endswith(".json") and (seen := _json(folder / name, name)) is not None:
             return seen
@@ -51,16 +66,31 @@ def unread_labels(folder: Path) -> Text | None:
     return None
 
 
-def _pictures_beside_labels(folder: Path) -> bool:
-    """Whether every folder inside is for pictures, for labels or for a part, and there are both of the first, here or in a part."""
-    roles = [(inner, *folder_role(inner.name)) for inner in subfolders(folder)]
-    if not roles or any(not part and not role for _, part, role in roles):
-        return False
-    found = {role for _, _, role in roles}
-    for inner, part, role in roles:
-        if part and not role:
-            found |= {folder_role(below.name)[1] for below in subfolders(inner)}
-    return {"picture", "labels"} <= found
+def _dialect(path: Path) -> str | None:
+    """Whose annotations a file holds, if it is a known program whose files are not read."""
+    try:
+        if path.name.casefold().endswith(".xml"):
+            return "CVAT" if read_xml(path)[0].name == "annotations" else None
+        if path.stat().st_size > LARGEST:
+            return None
+        content: Any = read_json(path)
+    except (DataError, OSError):
+        return None
+    if isinstance(content, dict):
+        values = [value for value in content.values() if isinstance(value, dict)][:1]
+        if isinstance(content.get("shapes"), list) and "imagePath" in content:
+            return "LabelMe"
+        regions = "_via_img_metadata" in content or any("regions" in value and "filename" in value for value in values)
+        return "VGG Image Annotator (VIA)" if regions else None
+    first = content[0] if isinstance(content, list) and content else None
+    objects = first.get("annotations") if isinstance(first, dict) else None
+    one = objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], dict) else {}
+    return "Create ML" if "coordinates" in one else "Label Studio" if isinstance(one.get("result"), list) else None
+
+
+def _roles(folder: Path) -> list[tuple[Path, str, str]]:
+    """The folders inside, with the part and the role that their names say."""
+    return [(inner, *folder_role(inner.name)) for inner in subfolders(folder)]
 
 
 def _json(path: Path, name: str) -> Text | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from weigh.data.sentences.columns import has_tagged_lines
 from weigh.data.sentences.objects import holds_sentences
+from weigh.data.sentences.span_tables import span_rows
 from weigh.data.sentences.tables import token_columns
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as
@@ -33,7 +34,8 @@ def holds_tokens(path: Path, content: str, rows: Sequence[Any], columns: Columns
         return text("Rows of tagged tokens.", "每行是带标记的词。")
     roles = token_columns(columns)
     if roles is None:
-        return None
+        spans = span_rows(columns) is not None
+        return text("A table of texts with their entities.", "文本与其实体的表格。") if spans else None
     return text(
         "A table of tokens ({t}) with tags ({l}).", "词（{t}）与标记（{l}）的表格。", t=roles.tokens, l=roles.tags or ""
     )

@@ -51,6 +51,7 @@ class Blocks:
         bad: Lines that are no token with a tag, and what stands there.
         unfit: Rows whose spans do not fit their text, and a word of `span_words.UNFIT` that says why.
         columns: Which hold tokens and tags, where that was a guess.
+        repeated: Lines in the middle that repeat the header.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
         counting: What the numbers of spans count.
         entities: How many spans there are; `cut` are those that begin or end inside of a word, `other_texts` those that are not the text that the
@@ -63,6 +64,7 @@ class Blocks:
     left_out: list[int] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     positions: bool = False
+    repeated: list[int] = field(default_factory=list)
     unfit: dict[int, str] = field(default_factory=dict)
     counting: Counting = CHARACTERS
     entities: int = 0

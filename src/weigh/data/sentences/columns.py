@@ -50,7 +50,10 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
         blocks.columns = (f"{token_at + 1}", f"{usual + tag_at + 1 if tag_at < 0 else tag_at + 1}")
     readable = _readable([c[tag_at].strip() for c in whole if len(c) >= max(2, -tag_at, tag_at + 1)])
     if whole and _is_header(whole[0], token_at, tag_at):
-        cells[next(i for i, c in enumerate(cells) if c)] = None
+        header = whole[0]
+        headers = [i for i, row in enumerate(cells) if row == header]
+        blocks.repeated = [i + 1 for i in headers[1:]]
+        cells = [None if row == header else row for row in cells]
     block = Block([], [], [])
     for number, (line, row) in enumerate(zip([*lines, ""], [*cells, None], strict=True), 1):
         if row is None:

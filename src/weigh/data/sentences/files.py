@@ -12,10 +12,12 @@ from pathlib import Path
 
 from weigh.data.sentences.blocks import Blocks, Sentence, tag_reader
 from weigh.data.sentences.columns import column_blocks, has_tagged_lines
-from weigh.data.sentences.objects import object_blocks
+from weigh.data.sentences.objects import holds_sentences, list_columns, object_blocks, row_blocks
+from weigh.data.sentences.span_tables import span_rows
 from weigh.data.sentences.span_words import unfit_error
 from weigh.data.sentences.tables import table_blocks, token_columns
 from weigh.data.sentences.tags import decode_tags, scheme_of
+from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, json_table, read_table
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
@@ -35,7 +37,7 @@ class TokenFile:
         left_out: First lines of these sentences.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
         columns: Which hold tokens and tags, where that was a guess.
-        spans: What was seen of entities that are given as spans.
+        blocks: What was read: lines that repeat the header, and what was seen of entities that are given as spans.
         flaws: Bad lines and lost characters: of two versions of a file, the one with fewer is used.
     """
 
@@ -47,7 +49,7 @@ class TokenFile:
     left_out: list[int] = field(default_factory=list)
     positions: bool = False
     columns: tuple[str, ...] = ()
-    spans: Blocks = field(default_factory=Blocks)
+    blocks: Blocks = field(default_factory=Blocks)
     flaws: int = 0
 
 
@@ -79,23 +81,32 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
         else:
             blocks = column_blocks(content, columns)
     file = decode_blocks(path, blocks or Blocks(), found_encoding, columns.tag_names)
-    file.flaws = lost + len(file.bad) + len(file.spans.unfit)
+    file.flaws = lost + len(file.bad) + len(file.blocks.unfit)
     if not file.sentences or (tagged and not any(s.decoded.spans for s in file.sentences)):
-        if file.spans.unfit:
-            raise unfit_error(path, file.spans.unfit)
+        if file.blocks.unfit:
+            raise unfit_error(path, file.blocks.unfit)
         raise _no_tokens(path)
     return file
 
 
 def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None) -> Blocks | None:
-    """Sentences of a table; None where it is none, or holds no tokens."""
+    """Sentences of a table; None where it is none, or holds neither tokens nor entities."""
+    if is_written_as(path, PARQUET):
+        rows = read_parquet(path).to_dicts()
+        if list_columns(rows) is None and holds_sentences(rows):
+            return row_blocks(list(enumerate(rows, 1)))
     try:
         table = read_table(path, [n for n in (columns.text, columns.label) if n], encoding=encoding)
     except DataError:
         return None
     roles = token_columns(table.columns, columns, [] if table.broken else table.lines)
     if roles is None:
-        return None
+        with_spans = span_rows(table.columns)
+        if with_spans is None:
+            return None
+        blocks = row_blocks(list(zip(table.lines, with_spans, strict=True)))
+        blocks.bad |= table.broken
+        return blocks
     blocks = table_blocks(table.columns, table.lines, roles)
     blocks.bad |= table.broken
     if table.broken and not roles.lists:  # a sentence with a line that cannot be read is not whole

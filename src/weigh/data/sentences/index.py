@@ -141,7 +141,8 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
                 listing.columns["file"].append(family(candidate.path.name))
     if len(listing) == 1:
         raise _one_sentence(files[0].content)
-    listing.problems += [*_bad_lines(files, root), *_spans(files, root), *_repairs(files, root), _scheme_note(files)]
+    listing.problems += [*_bad_lines(files, root), *_repeated(files, root), *_spans(files, root), *_repairs(files, root)]
+    listing.problems.append(_scheme_note(files))
     return listing
 
 
@@ -165,7 +166,7 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
     lines = [(f"{c.path.relative_to(root).as_posix()}:{n}", what) for c in files for n, what in c.content.bad.items()]
     if not lines:
         return []
-    sentences = sum(len(set(c.content.left_out) - set(c.content.spans.unfit)) for c in files)
+    sentences = sum(len(set(c.content.left_out) - set(c.content.blocks.unfit)) for c in files)
     return [
         set_aside(
             "broken-row",
@@ -184,9 +185,21 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
     ]
 
 
+def _repeated(files: list[Candidate], root: Path) -> list[Problem]:
+    """Lines in the middle that repeat the header."""
+    lines = [f"{c.path.relative_to(root).as_posix()}:{n}" for c in files for n in c.content.blocks.repeated]
+    if not lines:
+        return []
+    sentence = text(
+        "Lines that repeat the header: {n} (first: {f}); left out.", "重复表头的行：{n} 行（第一行：{f}），已略去。", n=len(lines), f=lines[0]
+    )  # fmt: skip
+    do = text("Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。")
+    return [set_aside("repeated-header", sentence, lines, do)]
+
+
 def _spans(files: list[Candidate], root: Path) -> list[Problem]:
     """What is said of entities that are given as spans."""
-    named = [(c.path.relative_to(root).as_posix(), c.content.spans) for c in files]
+    named = [(c.path.relative_to(root).as_posix(), c.content.blocks) for c in files]
     unfit = [(f"{name}:{n}", why) for name, spans in named for n, why in spans.unfit.items()]
     cut = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.cut]
     other = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.other_texts]

@@ -25,7 +25,7 @@ from weigh.data.tables.records import parse_json_lines
 from weigh.errors import DataError, reason_of
 from weigh.language import text
 
-__all__ = ["TAGS", "TEXT", "TOKENS", "WORD", "holds_sentences", "json_objects", "list_columns", "object_blocks"]
+__all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "holds_sentences", "json_objects", "list_columns", "object_blocks", "row_blocks"]  # fmt: skip
 
 WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
 TOKENS = ("tokens", "words", "token", "word", "text", "sentence", "chars", "tokens_list")
@@ -59,8 +59,12 @@ def object_blocks(path: Path, content: str) -> Blocks:
     Raises:
         DataError: No valid JSON.
     """
+    return row_blocks(list(json_objects(path, content)))
+
+
+def row_blocks(numbered: Sequence[tuple[int, Any]]) -> Blocks:
+    """The same of objects that are read already, each with its number."""
     blocks = Blocks()
-    numbered = list(json_objects(path, content))
     rows = [row for _, row in numbered]
     names = list_columns(rows)
     every = {number: spans for number, row in numbered if (spans := _spans_of(row)) is not None}
