@@ -58,7 +58,7 @@ def assemble(
         for source in sources
         for problem in (*source.problems, *compose_names(source))
         # what the training folder leaves out may be what data.test names
-        if problem.kind != "left-out" or not named.issuperset(source.root / path for path in problem.paths)
+        if problem.kind != "left-out" or not named or not named.issuperset(source.root / path for path in problem.paths)
     ]
     kind = kinds[0] if train.separator is None else kinds[-1]
     part, split_problems = _settle_parts(train, test, noun)
