@@ -68,3 +68,24 @@ def test_texts_that_are_called_by_a_number(tmp_path):
     examples, _ = read_texts(DataSpec(train=str(tmp_path)))
     assert len(examples) == 6
     assert examples.classes == ("space", "sport")
+
+
+@pytest.mark.parametrize(("name", "parts"), [("Split", True), ("subset", True), ("set", True), ("split", True), ("colour", False)])
+def test_a_column_of_parts_is_known_whatever_its_name(tmp_path, name, parts):
+    """Rows of the test part were trained on where the column was called "Split"."""
+    folder(tmp_path, [f"{i}.png" for i in range(12)])
+    rows = "".join(f"{i}.png,{'ab'[i % 2]},{['train', 'Train', 'TEST'][i // 4]}\n" for i in range(12))
+    examples, problems = read(table(tmp_path, f"path,label,{name}\n{rows}"))
+    assert (examples.part == "test").sum() == (4 if parts else 0)
+    assert ("split" in problems) == (parts and name != "split")
+    texts = "".join(f"what is said of {i},{'ab'[i % 2]},{['train', 'Train', 'TEST'][i // 4]}\n" for i in range(12))
+    examples, _ = read_texts(DataSpec(train=str(table(tmp_path, f"text,label,{name}\n{texts}", "x.csv"))))
+    assert (examples.part == "test").sum() == (4 if parts else 0)
+
+
+def test_a_column_that_is_called_like_parts_and_holds_others_is_metadata(tmp_path):
+    folder(tmp_path, [f"{i}.png" for i in range(12)])
+    rows = "".join(f"{i}.png,{'ab'[i % 2]},{['train', 'test', 'spare'][i // 4]}\n" for i in range(12))
+    examples, _ = read(table(tmp_path, f"path,label,set\n{rows}"))
+    assert set(examples.part) == {"train"}
+    assert "set" in examples.slices

@@ -14,7 +14,7 @@ from weigh.data.boxes.reading import Convention
 from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, as_side
 from weigh.data.names import compose
 from weigh.data.pictures.tables import list_columns, picture_columns
-from weigh.data.rows.columns import columns_note, line_problems, nearest_columns
+from weigh.data.rows.columns import columns_note, line_problems, nearest_columns, split_column
 from weigh.data.rows.listing import Listing, set_aside
 from weigh.data.rows.paths import Resolver
 from weigh.data.tables.cells import Columns
@@ -143,7 +143,7 @@ def _pictures(
 ) -> Listing:  # fmt: skip
     """A row for each picture that exists, with part, group and metadata; those whose rows contradict each other are set aside."""
     columns = spec.columns
-    split = columns.split or ("split" if "split" in cells else None)
+    split = split_column(cells, columns)
     torn = [
         name
         for name, rows in rows_of.items()
@@ -204,7 +204,8 @@ def _empty_marks(cells: Columns, box: BoxColumns, label: str | None) -> set[str]
 def _read_as(
     read: TableFile, box: BoxColumns, pictures: str, label: str | None, spec: DataSpec, listing: Listing
 ) -> list[Problem]:
-    used = {*box.names, pictures, label, spec.columns.split, spec.columns.group, "split", *listing.columns}
+    split = split_column(read.columns, spec.columns)
+    used = {*box.names, pictures, label, split, spec.columns.group, "split", *listing.columns}
     sentence = text(
         "Read as boxes (pictures: {p}; classes: {l}; numbers: {b}).",
         "按框读取（图片：{p}；类别：{l}；数值：{b}）。",

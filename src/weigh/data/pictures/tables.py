@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.rows.columns import (
+    columns_note,
+    line_problems,
+    metadata_columns,
+    nearest_columns,
+    parts_of_rows,
+    split_column,
+    split_note,
+)
 from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.tables.cells import Columns
@@ -49,7 +57,7 @@ def list_table(
     listing = list_columns(
         read.columns, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
     )
-    used = {columns.path, columns.label, columns.group, columns.split, "split", *listing.columns}
+    used = {columns.path, columns.label, columns.group, split_column(read.columns, columns), "split", *listing.columns}
     marked = bool(listing.separator) and columns.label not in read.columns
     left = [] if marked else [name for name in read.columns if name not in used]
     sentence = text(
@@ -79,14 +87,14 @@ def list_columns(
     if not rows:
         raise DataError(text("The table {t} has no rows.", "表格 {t} 没有数据行。", t=table))
     listing = Listing(root=root, order_source="table", separator=separator)
-    parts, odd_parts, split_column = parts_of_rows(cells, columns)
+    parts, odd_parts, split = parts_of_rows(cells, columns)
     beside = Path(os.path.abspath(table)).parent if isinstance(table, Path) else None
     resolver = Resolver(root, [p for p in paths if p], beside=beside)
     otherwise: list[tuple[str, str]] = []
     seen: dict[str, int] = {}
     conflicts: set[str] = set()
     outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
-    metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split_column, columns.group}, columns.kept)
+    metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split, columns.group}, columns.kept)
     for row in range(rows):
         written = (paths[row] or "").strip()
         label = (labels[row] or "").strip()
@@ -115,7 +123,7 @@ def list_columns(
     listing.group = [cells[columns.group][r] or "" for r in kept] if columns.group else None
     listing.columns = {name: [column[r] or "" for r in kept] for name, column in metadata.items()}
     listing.keep([i for i, path in enumerate(listing.path) if path not in conflicts])
-    listing.problems += [note] if note else []
+    listing.problems += ([note] if note else []) + split_note(split, columns)
     listing.problems += _table_problems(
         outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows,
         resolver,

@@ -17,9 +17,11 @@ from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
-__all__ = ["columns_note", "line_problems", "metadata_columns", "nearest_columns", "parts_of_rows"]
+__all__ = ["columns_note", "line_problems", "metadata_columns", "nearest_columns", "parts_of_rows", "split_column", "split_note"]
 
 LONG = 100  # characters: longer cells are texts or addresses, not the names of groups
+# names of columns whose cells are train, val and test
+SPLITS = ("split", "subset", "partition", "set", "part", "phase", "dataset_split", "data_split", "data_type", "fold")
 FEW = 20  # a column of numbers with more values than this is a measurement, not a category
 
 
@@ -57,9 +59,32 @@ def _are_measurements(values: set[str]) -> bool:
         return False
 
 
+def split_column(cells: Columns, columns: ColumnsSpec) -> str | None:
+    """The column that says the part of each row: the one asked for, "split", or one of another usual name all of whose cells are parts, two or more."""
+    if columns.split or "split" in cells:
+        return columns.split or "split"
+    for name, column in cells.items():
+        if name.strip().casefold() in SPLITS:
+            parts = {PARTS.get((value or "").strip().casefold()) for value in column}
+            if None not in parts and len(parts) > 1:
+                return name
+    return None
+
+
+def split_note(name: str | None, columns: ColumnsSpec) -> list[Problem]:
+    """A note on a column of parts that nobody named."""
+    if name is None or name in (columns.split, "split"):
+        return []
+    sentence = text("The column '{c}' says the part of each row.", "“{c}”列说明每一行所属的部分。", c=name)
+    do = text(
+        "If that is wrong, give the column another name.", "如有误，请为该列改名。"
+    )
+    return [Problem("split", sentence, severity="note", do=do)]
+
+
 def parts_of_rows(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
     """Part of each row, rows whose part is unknown, and the column that says so (None: all rows are "train")."""
-    name = columns.split or ("split" if "split" in cells else None)
+    name = split_column(cells, columns)
     rows = len(next(iter(cells.values()), []))
     if name is None:
         return ["train"] * rows, set(), None

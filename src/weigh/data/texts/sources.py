@@ -9,7 +9,15 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.rows.columns import (
+    columns_note,
+    line_problems,
+    metadata_columns,
+    nearest_columns,
+    parts_of_rows,
+    split_column,
+    split_note,
+)
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.rows.hub import hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
@@ -187,7 +195,8 @@ class TextSource:
     ) -> None:
         table: TableFile = candidate.content
         columns, name = table.columns, candidate.path.relative_to(root).as_posix()
-        parts, odd_parts, split_column = parts_of_rows(columns, self.spec.columns)
+        parts, odd_parts, split = parts_of_rows(columns, self.spec.columns)
+        listing.problems += [note for note in split_note(split, self.spec.columns) if note not in listing.problems]
         group = self.spec.columns.group
         if group is not None and group not in columns:
             raise DataError(
@@ -201,7 +210,7 @@ class TextSource:
             )
         roles = table.roles
         metadata = metadata_columns(
-            columns, {*roles.text, roles.label, *roles.several, split_column, group}, self.spec.columns.kept
+            columns, {*roles.text, roles.label, *roles.several, split, group}, self.spec.columns.kept
         )
         labels, separator, note = labels_of(columns, roles.label, roles.several, self.spec.label_separator)
         if note is not None and not self.numbers and note not in listing.problems:
@@ -221,7 +230,7 @@ class TextSource:
                 ).append(where)
             else:
                 kept.append(row)
-                part = parts[row] if split_column else candidate.part or "train"
+                part = parts[row] if split else candidate.part or "train"
                 order = (natural_key(name) if candidate.part == "train" else (), before, row)
                 listing.add(where, label, part=part, order=order, row=tuple(t[row] or "" for t in texts))
         for column, cells in {
@@ -320,7 +329,7 @@ def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> P
         table.roles.label,
         *table.roles.several,
         columns.group,
-        columns.split,
+        split_column(table.columns, columns),
         "split",
         *listing.columns,
     }
