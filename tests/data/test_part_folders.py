@@ -89,3 +89,10 @@ def test_a_column_that_is_called_like_parts_and_holds_others_is_metadata(tmp_pat
     examples, _ = read(table(tmp_path, f"path,label,set\n{rows}"))
     assert set(examples.part) == {"train"}
     assert "set" in examples.slices
+
+
+def test_a_column_of_parts_is_no_label(tmp_path):
+    rows = "".join(f"what is said of number {i},{'abc'[i % 3]},{['train', 'test'][i // 20]}\n" for i in range(30))
+    examples, _ = read_texts(DataSpec(train=str(table(tmp_path, f"message,kind_of_it,Split\n{rows}"))))
+    assert examples.classes == ("a", "b", "c")
+    assert (examples.part == "test").sum() == 10

@@ -154,3 +154,13 @@ def test_a_header_in_the_middle_of_columns_is_left_out(tmp_path):
     assert examples.classes == ("LOC", "PER")
     assert [p.paths for p in problems if p.kind == "repeated-header"] == [("a.tsv:74",)]
     assert len(examples) == 24
+
+
+def test_annotations_of_brat_are_called_by_name(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.txt").write_text("Anna went to Graz.\n")
+        (tmp_path / f"{i}.ann").write_text("T1\tPER 0 4\tAnna\nT2\tLOC 13 17\tGraz\n")
+    recognised = recognise_task(tmp_path)
+    assert recognised.task is None
+    assert "0.ann is an annotation of brat" in recognised.reason.en
+    assert '{"text": "Anna left", "entities": [[0, 4, "PER"]]}' in recognised.do.en

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.recognition.looks import TextTask, look_at, looks_like_texts, looks_like_tokens
+from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import part_of, text_files
 from weigh.data.sentences.objects import TAGS
 from weigh.data.tables.roles import Roles, guess_roles
@@ -24,7 +25,22 @@ __all__ = ["read_description", "recognise_features", "recognise_text_folder"]
 
 def recognise_text_folder(folder: Path, columns: ColumnsSpec, encoding: str | None = None) -> TextTask | None:
     """The task of a folder of text files: one per part, or one folder of them per class."""
-    files = sorted(text_files(folder), key=lambda p: part_of(p.name) != "train")[:20]
+    every = set(text_files(folder))
+    standoff = next((p for p in sorted(every) if p.suffix.casefold() == ".ann" and p.with_suffix(".txt") in every), None)
+    if standoff is not None:
+        return TextTask(
+            None,
+            text(
+                "{f} is an annotation of brat beside its text, which is not read here.",
+                "{f} 是 brat 的标注（与文本分开存放），此处不读取。",
+                f=standoff.name,
+            ),
+            text(
+                'Write a line of JSON for each text: {"text": "Anna left", "entities": [[0, 4, "PER"]]}',
+                '请为每个文本写一行 JSON：{"text": "Anna left", "entities": [[0, 4, "PER"]]}',
+            ),
+        )
+    files = sorted(every, key=lambda p: (part_of(p.name) != "train", natural_key(p.name)))[:20]
     looks, error = [], None
     for path in files:
         try:

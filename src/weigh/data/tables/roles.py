@@ -46,6 +46,7 @@ LABELS = (
 KNOWN = frozenset((*TEXTS, *LABELS, *(name for pair in PAIRS for name in pair)))
 MOST_CLASSES = 200  # more different values than this are no label unless a name says so
 SAMPLE = 500  # rows that decide
+PART_NAMES = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))  # no label
 
 
 class Roles(NamedTuple):
@@ -189,7 +190,7 @@ def _label_by_contents(columns: dict[str, list[str | None]], used: set[str]) -> 
             continue
         if len(values) == filled or (len(values) * 2 > len(column) and len(column) > 10):
             continue
-        if any(len(v) > 60 for v in values):
+        if any(len(v) > 60 for v in values) or {v.strip().casefold() for v in values} <= PART_NAMES:
             continue
         if best is None or len(values) < best[0]:
             best = (len(values), name)
