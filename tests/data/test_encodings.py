@@ -60,5 +60,8 @@ def test_two_and_four_bytes_a_letter(tmp_path, encoding):
     mark = "" if encoding in ("utf-32", "utf-16") else "\ufeff"
     (tmp_path / "t.csv").write_bytes((mark + content).encode(encoding))
     assert read_text(tmp_path / "t.csv").content.lstrip("\ufeff") == content
-    assert read_text(tmp_path / "t.csv", limit=1_001).content.lstrip("\ufeff") == content[: 1_001 // (4 if "32" in encoding else 2) - 1]
+    assert (
+        read_text(tmp_path / "t.csv", limit=1_001).content.lstrip("\ufeff")
+        == content[: 1_001 // (4 if "32" in encoding else 2) - 1]
+    )
     assert read_text(tmp_path / "t.csv", encoding="cp949").encoding == encoding[:6].upper()

@@ -70,7 +70,9 @@ def test_texts_that_are_called_by_a_number(tmp_path):
     assert examples.classes == ("space", "sport")
 
 
-@pytest.mark.parametrize(("name", "parts"), [("Split", True), ("subset", True), ("set", True), ("split", True), ("colour", False)])
+@pytest.mark.parametrize(
+    ("name", "parts"), [("Split", True), ("subset", True), ("set", True), ("split", True), ("colour", False)]
+)
 def test_a_column_of_parts_is_known_whatever_its_name(tmp_path, name, parts):
     """Rows of the test part were trained on where the column was called "Split"."""
     folder(tmp_path, [f"{i}.png" for i in range(12)])

@@ -37,7 +37,9 @@ def _write(path, rows):
 def _read(path):
     assert recognise_task(path).task == "token-classification"
     examples, problems = read_tokens(DataSpec(train=str(path)))
-    words = [{" ".join(row[a:b]) for a, b, _ in spans} for row, spans in zip(examples.rows, examples.target, strict=True)]
+    words = [
+        {" ".join(row[a:b]) for a, b, _ in spans} for row, spans in zip(examples.rows, examples.target, strict=True)
+    ]
     for p in problems:
         assert p.sentence.zh != p.sentence.en
         assert "{" not in p.sentence.en + p.sentence.zh
@@ -49,7 +51,10 @@ def _read(path):
 def test_what_numbers_count_is_told_from_the_text(tmp_path, counted, told):
     """From the words that stand beside the numbers, else from the borders of words; the first is sure, the second is a guess that is said."""
     rows = [
-        {"text": t, "entities": [{"start": a, "end": b, "label": k} | ({"text": w} if told else {}) for a, b, w, k in e]}
+        {
+            "text": t,
+            "entities": [{"start": a, "end": b, "label": k} | ({"text": w} if told else {}) for a, b, w, k in e],
+        }
         for t, e in _rows(*COUNTS[counted])
     ]
     words, problems = _read(_write(tmp_path / "a.jsonl", rows))
@@ -61,14 +66,20 @@ def test_what_numbers_count_is_told_from_the_text(tmp_path, counted, told):
 
 def test_words_that_take_endings_change_nothing(tmp_path):
     """Entities that end inside of words ("Annanin") are read as they stand, and said."""
-    rows = [{"text": f"{p}nin book of {q}er days {i}", "entities": [[0, len(p), "PER"]]} for i, (p, q) in enumerate(NAMES * 5)]
+    rows = [
+        {"text": f"{p}nin book of {q}er days {i}", "entities": [[0, len(p), "PER"]]}
+        for i, (p, q) in enumerate(NAMES * 5)
+    ]
     words, problems = _read(_write(tmp_path / "a.jsonl", rows))
     assert words == [{p} for p, _ in NAMES * 5]
     assert [p.kind for p in problems if p.severity == "warning"] == ["cut-word"]
 
 
 def test_another_text_than_the_one_given_is_said(tmp_path):
-    rows = [{"text": t, "entities": [{"start": a, "end": b, "label": k, "text": w} for a, b, w, k in e]} for t, e in _rows(len)]
+    rows = [
+        {"text": t, "entities": [{"start": a, "end": b, "label": k, "text": w} for a, b, w, k in e]}
+        for t, e in _rows(len)
+    ]
     rows[3]["entities"][0] |= {"start": 1, "end": 5}
     _, problems = _read(_write(tmp_path / "a.jsonl", rows))
     (said,) = [p for p in problems if p.kind == "span-text"]

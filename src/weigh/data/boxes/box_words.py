@@ -131,9 +131,7 @@ def same_names(ids: dict[str, dict[str, str]]) -> list[Problem]:
         k=", ".join(keys[:5]),
         c=name,
     )
-    do = text(
-        "If they are different classes, give each a name of its own.", "若它们是不同的类别，请分别命名。"
-    )
+    do = text("If they are different classes, give each a name of its own.", "若它们是不同的类别，请分别命名。")
     details = tuple({"file": f, "class": c, "ids": ", ".join(k)} for f, c, k in doubled)
     return [Problem("class-ids", sentence, do=do, numbers={"n": len(doubled)}, details=details)]
 

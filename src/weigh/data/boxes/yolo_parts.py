@@ -131,7 +131,9 @@ def other_yaml_files(folder: Path, used: YamlFile | None) -> list[Problem]:
             sentence = text(
                 "{u} says the classes and parts; {f} is not used.", "类别与划分取自 {u}；未使用 {f}。", u=used.path.name, f=file.name
             )  # fmt: skip
-            do = text("To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=quote(str(file)))
+            do = text(
+                "To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=quote(str(file))
+            )
             problems.append(Problem("data-yaml", sentence, (file.name,), severity="note", do=do))
     return problems
 

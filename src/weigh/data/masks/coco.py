@@ -73,7 +73,9 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
             plain.append(picture.file)
         if any(crowd for *_, crowd in objects):
             crowds.append(picture.file)
-    problems = _shares(file.name, annotated) + _flaws(file.name, strange, without, plain, sum(len(p.objects) for p in pictures.values()))
+    problems = _shares(file.name, annotated) + _flaws(
+        file.name, strange, without, plain, sum(len(p.objects) for p in pictures.values())
+    )
     if crowds:
         sentence = text(
             "Pictures of {f} with crowds of objects (iscrowd): {n} (first: {o}); the pixels of crowds are ignored.",
@@ -113,7 +115,8 @@ def _shares(file: str, annotated: Mapping[str, Annotated]) -> list[Problem]:
             severity="error",
             why=text("All of every picture would be background.", "否则所有图片都会整张算作背景。"),
             do=text(
-                "Multiply x by the width and y by the height of the picture.", "请把 x 乘以图片的宽，把 y 乘以图片的高。"
+                "Multiply x by the width and y by the height of the picture.",
+                "请把 x 乘以图片的宽，把 y 乘以图片的高。",
             ),
             numbers={"n": polygons},
         )

@@ -40,7 +40,9 @@ def outline_extent(segmentation: Any) -> np.ndarray:
         ValueError, TypeError, KeyError, IndexError, OverflowError: It is no outline.
     """
     if not isinstance(segmentation, dict):
-        points = np.concatenate([np.array(polygon, dtype=np.float64).reshape(-1, 2) for polygon in polygons_of(segmentation)])
+        points = np.concatenate(
+            [np.array(polygon, dtype=np.float64).reshape(-1, 2) for polygon in polygons_of(segmentation)]
+        )
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
     rows = int(segmentation["size"][0])
     ends = np.cumsum(_runs(segmentation))

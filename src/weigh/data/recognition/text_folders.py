@@ -26,7 +26,9 @@ __all__ = ["read_description", "recognise_features", "recognise_text_folder"]
 def recognise_text_folder(folder: Path, columns: ColumnsSpec, encoding: str | None = None) -> TextTask | None:
     """The task of a folder of text files: one per part, or one folder of them per class."""
     every = set(text_files(folder))
-    standoff = next((p for p in sorted(every) if p.suffix.casefold() == ".ann" and p.with_suffix(".txt") in every), None)
+    standoff = next(
+        (p for p in sorted(every) if p.suffix.casefold() == ".ann" and p.with_suffix(".txt") in every), None
+    )
     if standoff is not None:
         return TextTask(
             None,

@@ -17,7 +17,15 @@ from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
-__all__ = ["columns_note", "line_problems", "metadata_columns", "nearest_columns", "parts_of_rows", "split_column", "split_note"]
+__all__ = [
+    "columns_note",
+    "line_problems",
+    "metadata_columns",
+    "nearest_columns",
+    "parts_of_rows",
+    "split_column",
+    "split_note",
+]
 
 LONG = 100  # characters: longer cells are texts or addresses, not the names of groups
 # names of columns whose cells are train, val and test
@@ -76,9 +84,7 @@ def split_note(name: str | None, columns: ColumnsSpec) -> list[Problem]:
     if name is None or name in (columns.split, "split"):
         return []
     sentence = text("The column '{c}' says the part of each row.", "“{c}”列说明每一行所属的部分。", c=name)
-    do = text(
-        "If that is wrong, give the column another name.", "如有误，请为该列改名。"
-    )
+    do = text("If that is wrong, give the column another name.", "如有误，请为该列改名。")
     return [Problem("split", sentence, severity="note", do=do)]
 
 

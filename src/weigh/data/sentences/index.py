@@ -141,7 +141,12 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
                 listing.columns["file"].append(family(candidate.path.name))
     if len(listing) == 1:
         raise _one_sentence(files[0].content)
-    listing.problems += [*_bad_lines(files, root), *_repeated(files, root), *_spans(files, root), *_repairs(files, root)]
+    listing.problems += [
+        *_bad_lines(files, root),
+        *_repeated(files, root),
+        *_spans(files, root),
+        *_repairs(files, root),
+    ]
     listing.problems.append(_scheme_note(files))
     return listing
 

@@ -46,7 +46,18 @@ TAGS = (
 TEXT = ("text", "sentence", "content", "originalText", "raw_text", "document")
 SPANS = ("entities", "spans", "label", "labels", "annotations", "entity_list", "ents", "entity", "ner")
 # as `_plain` writes the names of what an object says of an entity
-STARTS = ("start", "startoffset", "begin", "beginoffset", "startpos", "startidx", "startindex", "from", "charstart", "offset")
+STARTS = (
+    "start",
+    "startoffset",
+    "begin",
+    "beginoffset",
+    "startpos",
+    "startidx",
+    "startindex",
+    "from",
+    "charstart",
+    "offset",
+)
 ENDS = ("end", "endoffset", "stop", "endpos", "endidx", "endindex", "to", "charend")
 LENGTHS = ("length", "len")
 TYPES = ("label", "type", "entitytype", "labeltype", "entitygroup", "tag", "category", "labels", "entity")

@@ -21,8 +21,8 @@ __all__ = [
     "Decoded",
     "decode_tags",
     "parse_tag",
-    "usual_spelling",
     "scheme_of",
+    "usual_spelling",
 ]
 
 TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?", re.DOTALL)
