@@ -106,12 +106,12 @@ def _doubt(blocks: Blocks, number: int, written: str, spans: Sequence[Span], cou
         place = counting.place(written, span.start, span.end)
         if place is None:
             continue
-        found = written[slice(*place)]
+        standing = written[slice(*place)]
         blocks.entities += 1
         if cuts_words(written, place):
-            blocks.cut.append((number, found))
-        if span.mention and not says_the_same(span.mention, found):
-            blocks.other_texts.append((number, f"{span.mention} ≠ {found}"))
+            blocks.cut.append((number, standing))
+        if span.mention and not says_the_same(span.mention, standing):
+            blocks.other_texts.append((number, f"{span.mention} ≠ {standing}"))
 
 
 def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:

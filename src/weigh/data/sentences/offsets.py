@@ -118,6 +118,6 @@ def cuts_words(written: str, place: tuple[int, int]) -> bool:
     )
 
 
-def says_the_same(mention: str, found: str) -> bool:
+def says_the_same(mention: str, standing: str) -> bool:
     """Whether the text beside the numbers is what stands there, whatever its blanks and its case."""
-    return "".join(mention.split()).casefold() == "".join(found.split()).casefold()
+    return "".join(mention.split()).casefold() == "".join(standing.split()).casefold()
