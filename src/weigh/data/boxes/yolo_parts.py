@@ -6,8 +6,8 @@ Before it: a folder. After it: `yolo.py`. Paths of others are taken by what of t
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import Any, NamedTuple
 
 import yaml as yaml_library
@@ -132,7 +132,7 @@ def other_yaml_files(folder: Path, used: YamlFile | None) -> list[Problem]:
                 "{u} says the classes and parts; {f} is not used.", "类别与划分取自 {u}；未使用 {f}。", u=used.path.name, f=file.name
             )  # fmt: skip
             do = text(
-                "To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=quote(str(file))
+                "To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=shlex.quote(str(file))
             )
             problems.append(Problem("data-yaml", sentence, (file.name,), severity="note", do=do))
     return problems
