@@ -87,6 +87,28 @@ def test_another_text_than_the_one_given_is_said(tmp_path):
     assert "Noël ≠ " in said.sentence.en
 
 
+@pytest.mark.parametrize("given", ["Barack_Obama", "Q76"])
+def test_names_of_a_list_of_things_are_no_shifted_numbers(tmp_path, given):
+    """Entity linking gives a name that stands nowhere in the text."""
+    rows = [
+        {"text": t, "entities": [{"start": a, "end": b, "label": k, "entity": given} for a, b, _, k in e]}
+        for t, e in _rows(len)
+    ]
+    words, problems = _read(_write(tmp_path / "a.jsonl", rows))
+    assert words == [set(NAMES[i % 4]) for i in range(24)]
+    assert [(p.kind, p.severity) for p in problems if p.kind in ("span-text", "offsets")] == [("span-text", "note")]
+
+
+def test_each_file_is_said_to_count_as_it_does(tmp_path):
+    for part, counted in (("train", "bytes"), ("test", "UTF-16")):
+        rows = [{"text": t, "entities": [[a, b, k] for a, b, _, k in e]} for t, e in _rows(*COUNTS[counted])]
+        _write(tmp_path / f"{part}.jsonl", rows)
+    _, problems = read_tokens(DataSpec(train=str(tmp_path)))
+    said = [p.sentence.en for p in problems if p.kind == "offsets"]
+    assert any("bytes of UTF-8 (train.jsonl)" in s for s in said)
+    assert any("UTF-16" in s and "(test.jsonl)" in s for s in said)
+
+
 UNFIT = {
     "outside": ([[0, 999, "PER"]], "outside its text"),
     "before": ([[-4, -1, "PER"]], "outside its text"),

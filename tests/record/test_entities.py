@@ -153,6 +153,35 @@ def test_a_broken_gold_sentence_is_set_aside_for_all(folder):
     assert any(p.kind == "broken-row" for p in reading.results.problems)
 
 
+def test_spans_that_do_not_fit_are_named(tmp_path):
+    """Texts of the gold file whose entities overlap are set aside for all systems, and said; in a submission they are an error."""
+    rows = [
+        {
+            "text": f"🙂 {a} met {b} in town {i}",
+            "entities": [[2, 2 + len(a), "PER"], [7 + len(a), 7 + len(a + b), "PER"]],
+        }
+        for i, (a, b) in enumerate([("Anna", "Boris"), ("Eve", "Sam"), ("Karl", "Anna")] * 10)
+    ]
+
+    def file(name, rows):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / name
+
+    overlapping = {**rows[3], "entities": [[2, 6, "PER"], [4, 9, "LOC"]]}
+    gold = file("gold.jsonl", [*rows[:3], overlapping, *rows[4:]])
+    utf16 = [{**r, "entities": [[a + 1, b + 1, kind] for a, b, kind in r["entities"]]} for r in rows]
+    one = file("one.jsonl", utf16)
+    results = weigh.read_predictions(one, gold=gold).results
+    assert len(results.examples) == 29
+    said = {p.kind: p.sentence.en for p in results.problems}
+    assert "overlap" in said["broken-row"]
+    assert "gold.jsonl:4" in said["broken-row"]
+    assert "UTF-16" in said["offsets"]
+    assert "one.jsonl" in said["offsets"]
+    with pytest.raises(DataError, match=r"two.jsonl: 1 text cannot be used \(first: row 4\): entities that overlap"):
+        weigh.read_predictions(file("two.jsonl", [*rows[:3], overlapping, *rows[4:]]), gold=one)
+
+
 def test_what_does_not_go_together_is_said(folder):
     with pytest.raises(SpecError, match="not defined for entities"):
         weigh.read_predictions(folder / "out", gold=folder / "gold.conll", settings=["metrics.primary=accuracy"])

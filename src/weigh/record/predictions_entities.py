@@ -22,7 +22,9 @@ from weigh.data.examples import Examples
 from weigh.data.names import compose
 from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import text_files
+from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
+from weigh.data.sentences.span_words import UNFIT, counting_notes, doubted_spans, span_problems
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS
@@ -66,12 +68,14 @@ class Aligned(NamedTuple):
 
     Attributes:
         sentences: One per sentence of the gold file that is used.
+        blocks: What was seen of its entities where they are given as spans of a text.
         respelt: Lines on which a token is written otherwise: (line of the gold file, line of this file, token there, token here).
     """
 
     name: str
     path: Path
     sentences: list[Sentence]
+    blocks: Blocks
     respelt: list[tuple[int, int, str, str]]
 
 
@@ -139,6 +143,19 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
             ),
             do=text("Correct these lines.", "请更正这些行。"),
         )
+    if file.blocks.unfit:
+        line, word = next(iter(file.blocks.unfit.items()))
+        raise DataError(
+            text(
+                "{p}: {n} {n:|text|texts} cannot be used (first: row {l}): {w}.",
+                "{p}：有 {n} 个文本不能使用（第一处：第 {l} 行）：{w}。",
+                p=path,
+                n=len(file.blocks.unfit),
+                l=line,
+                w=UNFIT[word].what,
+            ),
+            do=UNFIT[word].do,
+        )
     theirs, ours = file.sentences, _blocks(truth)
     used = {s.line: s for s in truth.sentences}
     lengths = {s.line: len(s.tokens) for s in truth.sentences}
@@ -189,7 +206,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
             ),
             do=ALIGN,
         )
-    return Aligned(name, path, kept, respelt)
+    return Aligned(name, path, kept, file.blocks, respelt)
 
 
 def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
@@ -255,6 +272,7 @@ def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
 def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     """What a person should know before anything is concluded."""
     problems = []
+    torn = len(set(truth.left_out) - set(truth.blocks.unfit))
     if truth.bad:
         problems.append(
             Problem(
@@ -265,15 +283,19 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     "标准答案中有 {n} 行不是“词加标记”（第一处：第 {l} 行），所在的 {k} 个句子对所有系统都不计入。",
                     n=len(truth.bad),
                     l=next(iter(truth.bad)),
-                    k=len(truth.left_out),
+                    k=torn,
                 ),
                 paths=tuple(f"{truth.path.name}:{line}" for line in truth.bad),
-                numbers={"lines": len(truth.bad), "first": next(iter(truth.bad)), "sentences": len(truth.left_out)},
+                numbers={"lines": len(truth.bad), "first": next(iter(truth.bad)), "sentences": torn},
                 do=text("Correct these lines.", "请更正这些行。"),
                 details=tuple({"path": f"{truth.path.name}:{at}", "line": what} for at, what in truth.bad.items()),
             )
         )
+    problems += span_problems([(truth.path.name, truth.blocks)])
+    problems += counting_notes([(answer.path.name, answer.blocks.counting) for answer in answers])
     for answer in answers:
+        shifted = [(f"{answer.path.name}:{row}", seen) for row, seen in answer.blocks.other_texts]
+        problems += doubted_spans(answer.blocks.entities, [], shifted, [])
         if answer.respelt:
             _, b_line, a, b = answer.respelt[0]
             problems.append(

@@ -55,7 +55,8 @@ class Blocks:
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
         counting: What the numbers of spans count.
         entities: How many spans there are; `cut` are those that begin or end inside of a word, `other_texts` those that are not the text that the
-            file gives with them: row, and what is to be seen there.
+            file gives with them though that stands elsewhere in the text, `absent_texts` those whose given text stands nowhere in it: row, and
+            what is to be seen there.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Blocks:
     entities: int = 0
     cut: list[tuple[int, str]] = field(default_factory=list)
     other_texts: list[tuple[int, str]] = field(default_factory=list)
+    absent_texts: list[tuple[int, str]] = field(default_factory=list)
 
 
 def are_tags(tags: Sequence[str]) -> str:

@@ -24,6 +24,8 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
+SAMPLE = 200  # rows of a table that show what it holds
+
 __all__ = ["Sentence", "TokenFile", "decode_blocks", "read_token_file"]
 
 
@@ -37,7 +39,7 @@ class TokenFile:
         left_out: First lines of these sentences.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
         columns: Which hold tokens and tags, where that was a guess.
-        blocks: What was read: lines that repeat the header, and what was seen of entities that are given as spans.
+        blocks: What was read, without the sentences: lines that repeat the header, and what was seen of entities that are given as spans.
         flaws: Bad lines and lost characters: of two versions of a file, the one with fewer is used.
     """
 
@@ -92,9 +94,10 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
 def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None) -> Blocks | None:
     """Sentences of a table; None where it is none, or holds neither tokens nor entities."""
     if is_written_as(path, PARQUET):
-        rows = read_parquet(path).to_dicts()
-        if list_columns(rows) is None and holds_sentences(rows):
-            return row_blocks(list(enumerate(rows, 1)))
+        frame = read_parquet(path)
+        sample = frame.head(SAMPLE).to_dicts()
+        if list_columns(sample) is None and holds_sentences(sample):
+            return row_blocks(list(enumerate(frame.to_dicts(), 1)))
     try:
         table = read_table(path, [n for n in (columns.text, columns.label) if n], encoding=encoding)
     except DataError:
@@ -106,10 +109,13 @@ def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None) -> Block
             return None
         blocks = row_blocks(list(zip(table.lines, with_spans, strict=True)))
         blocks.bad |= table.broken
+        blocks.left_out += table.broken
         return blocks
     blocks = table_blocks(table.columns, table.lines, roles)
     blocks.bad |= table.broken
-    if table.broken and not roles.lists:  # a sentence with a line that cannot be read is not whole
+    if roles.lists:
+        blocks.left_out += table.broken
+    elif table.broken:  # a sentence with a line that cannot be read is not whole
         broken = set(table.broken)
         torn = [b for b in blocks.blocks if broken & set(range(b.lines[0] - 1, b.lines[-1] + 2))]
         blocks.left_out += [b.lines[0] for b in torn]
@@ -141,6 +147,7 @@ def decode_blocks(path: Path, blocks: Blocks, encoding: str, names: Sequence[str
         Sentence(b.lines[0], tuple(b.lines), tuple(b.tokens), tuple(b.tags), decode_tags(pairs, scheme))
         for b, pairs in zip(whole, parsed, strict=True)
     ]
+    blocks.blocks = []  # sentences take their place
     every = sorted([*sentences, *blocks.spanned], key=lambda s: s.line) if blocks.spanned else sentences
     return TokenFile(
         path,

@@ -20,7 +20,7 @@ from weigh.data.rows.part_files import Candidate, choose_versions, family, part_
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
-from weigh.data.sentences.span_words import counting_note, doubted_spans, unfit_rows
+from weigh.data.sentences.span_words import span_problems
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.files import check_texts
@@ -144,7 +144,7 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
     listing.problems += [
         *_bad_lines(files, root),
         *_repeated(files, root),
-        *_spans(files, root),
+        *span_problems([(c.path.relative_to(root).as_posix(), c.content.blocks) for c in files]),
         *_repairs(files, root),
     ]
     listing.problems.append(_scheme_note(files))
@@ -200,20 +200,6 @@ def _repeated(files: list[Candidate], root: Path) -> list[Problem]:
     )  # fmt: skip
     do = text("Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。")
     return [set_aside("repeated-header", sentence, lines, do)]
-
-
-def _spans(files: list[Candidate], root: Path) -> list[Problem]:
-    """What is said of entities that are given as spans."""
-    named = [(c.path.relative_to(root).as_posix(), c.content.blocks) for c in files]
-    unfit = [(f"{name}:{n}", why) for name, spans in named for n, why in spans.unfit.items()]
-    cut = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.cut]
-    other = [(f"{name}:{n}", seen) for name, spans in named for n, seen in spans.other_texts]
-    entities = sum(spans.entities for _, spans in named)
-    return [
-        *unfit_rows(unfit),
-        *counting_note([spans.counting for _, spans in named]),
-        *doubted_spans(entities, cut, other),
-    ]
 
 
 def _repairs(files: list[Candidate], root: Path) -> list[Problem]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from weigh.data.names import compose
 from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
-from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words, says_the_same
+from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words, occurs, says_the_same
 from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.records import parse_json_lines
 from weigh.errors import DataError, reason_of
@@ -111,7 +111,8 @@ def _doubt(blocks: Blocks, number: int, written: str, spans: Sequence[Span], cou
         if cuts_words(written, place):
             blocks.cut.append((number, standing))
         if span.mention and not says_the_same(span.mention, standing):
-            blocks.other_texts.append((number, f"{span.mention} ≠ {standing}"))
+            doubted = blocks.other_texts if occurs(span.mention, written) else blocks.absent_texts
+            doubted.append((number, f"{span.mention} ≠ {standing}"))
 
 
 def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:

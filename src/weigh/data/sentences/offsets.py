@@ -7,12 +7,13 @@ entity beside its numbers, these texts decide; else numbers that cut words apart
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from weigh.data.unspaced import UNSPACED
 from weigh.language import Text, text
 
-__all__ = ["CHARACTERS", "Counting", "Span", "counting_of", "cuts_words", "says_the_same"]
+__all__ = ["CHARACTERS", "Counting", "Span", "counting_of", "cuts_words", "occurs", "says_the_same"]
 
 LOOKED_AT = 5_000  # entities that decide
 FEWEST = 3  # entities that must differ between two ways of counting
@@ -56,7 +57,7 @@ def _units(encoding: str, width: int) -> Callable[[str, int, int], tuple[int, in
     def place(written: str, start: int, end: int) -> tuple[int, int] | None:
         if written.isascii():
             return _characters(written, start, end)
-        raw = written.encode(encoding, "surrogatepass")
+        raw = _encoded(written, encoding)
         if not 0 <= start < end <= len(raw) // width:
             return None
         try:
@@ -66,6 +67,12 @@ def _units(encoding: str, width: int) -> Callable[[str, int, int], tuple[int, in
         return len(before), len(before) + len(inside)
 
     return place
+
+
+@lru_cache(maxsize=4)
+def _encoded(written: str, encoding: str) -> bytes:
+    """The entities of a text are looked up one after the other: it is encoded once for all of them."""
+    return written.encode(encoding, "surrogatepass")
 
 
 CHARACTERS = Counting(None, _characters)
@@ -80,6 +87,8 @@ def counting_of(rows: Sequence[tuple[str, Sequence[Span]]]) -> Counting:
     """The way of counting that the texts beside the numbers confirm most often; without such texts the one that cuts no words, where the usual one does."""
     spans = [(written, span) for written, row in rows for span in row][:LOOKED_AT]
     given = [(written, span) for written, span in spans if span.mention]
+    if given and all(_confirmed(CHARACTERS, *one) for one in given):
+        return CHARACTERS._replace(sure=True)
     if given:
         confirmed = {way: sum(_confirmed(way, *one) for one in given) for way in (CHARACTERS, *OTHERS)}
         best = max(confirmed, key=lambda way: confirmed[way])
@@ -120,4 +129,13 @@ def cuts_words(written: str, place: tuple[int, int]) -> bool:
 
 def says_the_same(mention: str, standing: str) -> bool:
     """Whether the text beside the numbers is what stands there, whatever its blanks and its case."""
-    return "".join(mention.split()).casefold() == "".join(standing.split()).casefold()
+    return _bare(mention) == _bare(standing)
+
+
+def occurs(mention: str, written: str) -> bool:
+    """Whether the text beside the numbers stands anywhere in a sentence; names of a list of things (Barack_Obama, Q76) do not."""
+    return bool(_bare(mention)) and _bare(mention) in _bare(written)
+
+
+def _bare(written: str) -> str:
+    return "".join(written.split()).casefold()

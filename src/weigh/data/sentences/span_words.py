@@ -1,22 +1,24 @@
 """What is said of entities that are given as spans of a text: those that do not fit it, how their numbers were counted, those that look shifted.
 
-Before it: `objects.py`. After it: `files.py` refuses a file none of whose rows can be read, `index.py` says the rest.
+Before it: `objects.py`. After it: `files.py` refuses a file without a row with entities that can be read, `index.py` and `weigh read` say the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from weigh.data.rows.listing import set_aside
+from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.offsets import Counting
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["counting_note", "doubted_spans", "unfit_error", "unfit_rows"]
+__all__ = ["UNFIT", "counting_notes", "doubted_spans", "span_problems", "unfit_error"]
 
+LISTED = 5  # names of files in a sentence
 MANY_CUT = 0.2  # share of entities that cut words, from which on it is said
 
 COUNTED = text(
@@ -64,14 +66,14 @@ def unfit_rows(named: Sequence[tuple[str, str]]) -> list[Problem]:
 
 
 def unfit_error(path: Path, unfit: dict[int, str]) -> DataError:
-    """No row of a file can be used, and the spans of most do not fit their text."""
+    """No row with entities of a file can be used: their spans do not fit their text."""
     words = list(unfit.values())
     usual = max(UNFIT, key=words.count)
     first = next(number for number, word in unfit.items() if word == usual)
     return DataError(
         text(
-            "No text of {p} can be used: {n} have {w} (first: row {f}).",
-            "{p} 中没有可用的文本：有 {n} 个{w}（第一个：第 {f} 行）。",
+            "No text with entities in {p} can be used: {n} {n:|has|have} {w} (first: row {f}).",
+            "{p} 中没有可用的含实体文本：有 {n} 个{w}（第一个：第 {f} 行）。",
             p=path,
             n=words.count(usual),
             w=UNFIT[usual].what,
@@ -81,29 +83,63 @@ def unfit_error(path: Path, unfit: dict[int, str]) -> DataError:
     )
 
 
-def counting_note(countings: Sequence[Counting]) -> list[Problem]:
-    """How the numbers of entities are read, where they do not count as usual."""
-    other = next((counting for counting in countings if counting.title is not None), None)
-    if other is None or other.title is None:
-        return []
+def span_problems(files: Sequence[tuple[str, Blocks]]) -> list[Problem]:
+    """What is said of the entities of some files that are given as spans: (name of a file, what it holds)."""
+
+    def rows(of_file: Callable[[Blocks], Iterable[tuple[int, str]]]) -> list[tuple[str, str]]:
+        return [(f"{name}:{number}", what) for name, blocks in files for number, what in of_file(blocks)]
+
+    return [
+        *unfit_rows(rows(lambda blocks: blocks.unfit.items())),
+        *counting_notes([(name, blocks.counting) for name, blocks in files]),
+        *doubted_spans(
+            sum(blocks.entities for _, blocks in files),
+            rows(lambda blocks: blocks.cut),
+            rows(lambda blocks: blocks.other_texts),
+            rows(lambda blocks: blocks.absent_texts),
+        ),
+    ]
+
+
+def counting_notes(countings: Sequence[tuple[str, Counting]]) -> list[Problem]:
+    """How the numbers of entities are read in files where they do not count as usual, for each way of counting: (file, way)."""
+    ways: dict[tuple[str, bool], list[tuple[str, Counting]]] = {}
+    for name, counting in countings:
+        if counting.title is not None:
+            ways.setdefault((counting.title.en, counting.sure), []).append((name, counting))
+    return [_counting_note([name for name, _ in files], files[0][1]) for files in ways.values()]
+
+
+def _counting_note(files: Sequence[str], way: Counting) -> Problem:
     sentence = text(
-        "The numbers of entities are read as {t}: so they fit the {w}.",
-        "实体的编号按“{t}”读取：这样与{w}相符。",
-        t=other.title,
-        w=text("texts that are given with them", "随附的实体文本") if other.sure else text("borders of words", "词的边界"),
+        "The numbers of entities are read as {t} ({f}): so they fit the {w}.",
+        "实体的编号按“{t}”读取（{f}）：这样与{w}相符。",
+        t=way.title,
+        f=", ".join(files[:LISTED]) + (", …" if len(files) > LISTED else ""),
+        w=text("texts that are given with them", "随附的实体文本") if way.sure else text("borders of words", "词的边界"),
     )  # fmt: skip
-    if other.sure:
-        return [Problem("offsets", sentence, severity="note")]
+    if way.sure:
+        return Problem("offsets", sentence, severity="note")
     why = text("Wrongly read, entities begin and end at other letters.", "若读法有误，实体的起止位置就会错位。")
     do = text(
         'If that is wrong, write the text of each entity beside its numbers ("text": "…"): it then decides.',
         '如有误，请在编号旁写出每个实体的文本（"text": "…"），即以此为准。',
     )
-    return [Problem("offsets", sentence, why=why, do=do)]
+    return Problem("offsets", sentence, why=why, do=do)
 
 
-def doubted_spans(entities: int, cut: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> list[Problem]:
-    """Entities that are not the text given with them, and many that begin or end inside of a word: (where, what is to be seen)."""
+def doubted_spans(
+    entities: int,
+    cut: Sequence[tuple[str, str]],
+    other: Sequence[tuple[str, str]],
+    absent: Sequence[tuple[str, str]],
+) -> list[Problem]:
+    """Entities that are not the text given with them, and many that begin or end inside of a word: (where, what is to be seen).
+
+    Args:
+        other: The text given with them stands elsewhere in the sentence.
+        absent: It stands nowhere in it.
+    """
     problems = []
     if other:
         sentence = text(
@@ -114,8 +150,20 @@ def doubted_spans(entities: int, cut: Sequence[tuple[str, str]], other: Sequence
             f=other[0][0],
             w=other[0][1],
         )
-        why = text("Their numbers are probably shifted; what is learned are other words.", "其编号很可能错位，学到的是别的词。")  # fmt: skip
+        why = text("Their numbers are probably shifted; then other words count as the entities.", "其编号很可能错位，算作实体的就成了别的词。")  # fmt: skip
         problems.append(_problem("span-text", sentence, other, "warning", why, COUNTED))
+    if absent:
+        sentence = text(
+            "Entities given with a text that stands nowhere in their sentence: {n} of {t} (first: {f}, {w}); their numbers count.",
+            "有 {n} 个实体（共 {t} 个）随附的文本在句中并不存在（第一个：{f}，{w}），以编号为准。",
+            n=len(absent),
+            t=entities,
+            f=absent[0][0],
+            w=absent[0][1],
+        )
+        why = text("A name in another form changes nothing; the text of another row would mean wrong entities.", "若只是名称写法不同则无妨；若来自别的行，实体就是错的。")  # fmt: skip
+        do = text("Look at some of these rows.", "请抽查这些行。")
+        problems.append(_problem("span-text", sentence, absent, "note", why, do))
     if cut and len(cut) >= MANY_CUT * entities:
         sentence = text(
             "Entities that begin or end inside of a word: {n} of {t} (first: {f}, '{w}').",
