@@ -7,6 +7,7 @@ import pytest
 from tests.data.picture_files import folder, read, table
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.texts.index import read_texts
+from weigh.errors import DataError
 from weigh.spec import DataSpec
 
 TRAIN = [f"train/{c}/{i}.png" for c in ("cat", "dog") for i in range(3)]
@@ -31,6 +32,41 @@ def test_the_advice_works_a_table_gives_their_labels(tmp_path):
     examples, problems = read(tmp_path, test=str(labels))
     assert (examples.part == "test").sum() == 4
     assert "left-out" not in problems
+
+
+def test_a_picture_beside_the_class_folders_makes_no_part_disappear(tmp_path):
+    """All pictures of train/ were left out, as if it had no class folders, where train/preview.png lay in it."""
+    folder(tmp_path, [*TRAIN, "train/preview.png", *(f"test/{c}/{i}.png" for c in ("cat", "dog") for i in range(2))])
+    examples, problems = read(tmp_path)
+    assert (examples.part == "train").sum() == len(TRAIN)
+    assert problems["loose-files"].paths == ("train/preview.png",)
+    for path in (tmp_path / "train").glob("*/*"):
+        path.rename(tmp_path / "train" / f"{path.parent.name}{path.name}")
+    with pytest.raises(DataError, match=r"no training part.*\nPictures beside the class folders"):
+        read(tmp_path)
+    for name in ("cat", "dog"):
+        (tmp_path / "train" / name).rename(tmp_path / "train" / f"{name}s")
+    folder(tmp_path, ["train/cats/1.png"])
+    with pytest.raises(DataError, match=r"no training part.*\ntrain holds pictures beside its folders") as caught:
+        read(tmp_path)
+    assert "train/CLASS/" in str(caught.value)
+
+
+def test_the_advice_for_a_table_that_says_parts_works(tmp_path):
+    folder(tmp_path, [f"{i}.png" for i in range(24)])
+    own = table(tmp_path, "path,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(12)), "a.csv")
+    rows = "".join(f"{i}.png,{'ab'[i % 2]},{['train', 'test'][i % 3 // 2]}\n" for i in range(12, 24))
+    other = table(tmp_path, f"path,label,set\n{rows}", "b.csv")
+    for options in ({"test": str(other)}, {"shifted": {"second": str(other)}}):
+        with pytest.raises(DataError, match="training part of its own") as caught:
+            read(own, **options)
+        assert "b.csv/test" not in str(caught.value)
+        assert "give it another name" in str(caught.value)
+    with pytest.raises(DataError, match=r"two test parts(.|\n)*give it another name"):
+        read(other, test=str(own))
+    other.write_text(other.read_text().replace("set", "sort", 1))
+    examples, _ = read(own, shifted={"second": str(other)})
+    assert (examples.part == "shift:second").sum() == 12
 
 
 def test_an_empty_part_is_named(tmp_path):

@@ -378,5 +378,5 @@ def test_columns_of_one_name_are_said_and_each_can_be_used(tmp_path):
     examples, problems = read_and_check(DataSpec(train=path), "text-classification")
     (said,) = [p for p in problems if p.kind == "doubled-column"]
     assert examples.classes == ("0", "1")
-    assert "data.label=label (2)" in said.do.en
+    assert "'label (2)'" in said.do.en
     assert read_and_check(DataSpec(train=path, label="label (2)"), "text-classification")[0].classes == ("a", "b", "c")

@@ -32,6 +32,12 @@ from weigh.spec import DataSpec
 
 __all__ = ["assemble"]
 
+ASIDE = ("left-out", "empty-part", "loose-files", "empty-class")  # why a part has no rows
+OTHER_COLUMN = text(
+    "If a column of the table says the parts (split, set, subset, …) and they do not count here, give it another name.",
+    "如果是表格中的某一列（split、set、subset 等）说明了划分，而此处不应按它划分，请为该列改名。",
+)
+
 
 def assemble(
     spec: DataSpec, list_source: Callable[[str], Listing], medium: Medium, kinds: Sequence[Kind]
@@ -52,7 +58,8 @@ def assemble(
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
     further = ([test] if test else []) + list(shifted.values())
     sources = [train, *further]
-    named = {source.root / path for source in further for path in source.path}
+    left_out = any(problem.kind == "left-out" for source in sources for problem in source.problems)
+    named = {source.root / path for source in further for path in source.path} if left_out else set()
     problems = [
         problem
         for source in sources
@@ -126,25 +133,25 @@ def _joined(columns: list[list[tuple] | None]) -> np.ndarray | None:
 def _list_test(address: str, list_source: Callable[[str], Listing], *, key: str) -> Listing:
     """Independent test data, every row of it "test"; `key` is the setting that named them."""
     listing = list_source(address)
-    if set(listing.part) == {"train"}:
-        listing.part = ["test"] * len(listing)
-    elif "train" in listing.part:
-        raise DataError(
-            text(
-                "{k} ({t}) has a training part of its own.",
-                "{k}（{t}）自身含有训练部分。",
-                k=key,
-                t=address,
-            ),
-            do=text(
-                "Give the test folder itself ({k}: {t}/test), or leave {k} out.",
-                "请直接给出测试文件夹（{k}: {t}/test），或去掉 {k}。",
-                k=key,
-                t=address,
-            ),
+    if len(set(listing.part)) > 1 and "train" in listing.part:
+        what = text("{k} ({t}) has a training part of its own.", "{k}（{t}）自身含有训练部分。", k=key, t=address)
+        do = text(
+            "Give the test folder itself ({k}: {t}/test), or leave {k} out.",
+            "请直接给出测试文件夹（{k}: {t}/test），或去掉 {k}。",
+            k=key,
+            t=address,
         )
-    else:
-        listing.part = ["test"] * len(listing)
+        if user_path(address).is_file():
+            do = (
+                text(
+                    "Give a table that holds the test rows alone, or leave {k} out.",
+                    "请提供只含测试行的表格，或去掉 {k}。",
+                    k=key,
+                )
+                + OTHER_COLUMN
+            )
+        raise DataError(what, do=do)
+    listing.part = ["test"] * len(listing)
     return listing
 
 
@@ -163,12 +170,16 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
             text(
                 "Give the training folder itself as data.train, or leave data.test out.",
                 "请把训练文件夹本身作为 data.train，或去掉 data.test。",
-            ),
+            )
+            + OTHER_COLUMN,
         )
     if "train" not in train.part and "val" not in train.part:
+        aside = [problem for problem in train.problems if problem.kind in ASIDE]
         raise DataError(
             text("There is a test part but no training part.", "只有测试部分，没有训练部分。"),
-            do=text("Name the training folder train/.", "请把训练文件夹命名为 train/。"),
+            join_texts([problem.sentence for problem in aside], "\n", "\n") if aside else None,
+            next((problem.do for problem in aside if problem.do is not None), None)
+            or text("Name the training folder train/.", "请把训练文件夹命名为 train/。"),
         )
     has_test = test is not None or "test" in train.part
     val_is = "train" if has_test or "train" not in train.part else "test"
@@ -184,8 +195,7 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
             w=noun.counted,
         )
         why = text(
-            "If it was used to choose models before, its score is too good.",
-            "如果此前曾用它挑选模型，其得分会偏高。",
+            "If it was used to choose models before, its score is too good.", "如果此前曾用它挑选模型，其得分会偏高。"
         )
     else:
         sentence = text(
@@ -207,16 +217,8 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
         )
         numbers |= {"repeated": len(again), "different": len({row for _, row in again})}
         why = text("A score on that validation part was too good.", "以往在该验证部分上的得分偏高。")
-    return part, [
-        Problem(
-            "split",
-            sentence,
-            tuple(path for path, _ in again) if val_is == "train" else (),
-            severity="note",
-            why=why,
-            numbers=numbers,
-        )
-    ]
+    paths = tuple(path for path, _ in again) if val_is == "train" else ()
+    return part, [Problem("split", sentence, paths, severity="note", why=why, numbers=numbers)]
 
 
 def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
@@ -378,11 +380,8 @@ def _too_few_classes(classes: list[str], spec: DataSpec, problems: list[Problem]
         inner = subfolders(folder / classes[0])
         if len(inner) > 1:
             do = text(
-                "Did you mean {f}? It holds {n} folders.",
-                "您是想用 {f} 吗？其中有 {n} 个文件夹。",
-                f=folder / classes[0],
-                n=len(inner),
-            )
+                "Did you mean {f}? It holds {n} folders.", "您是想用 {f} 吗？其中有 {n} 个文件夹。", f=folder / classes[0], n=len(inner)
+            )  # fmt: skip
         tables = sorted(p.name for p in folder.iterdir() if p.suffix.casefold() in TABLE_SUFFIXES)
         if len(inner) < 2 and tables:
             do = text(

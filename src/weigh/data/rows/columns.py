@@ -162,8 +162,8 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
                 ),
                 why=text("The others may hold what is wanted.", "想要的内容可能在其他列中。"),
                 do=text(
-                    "Give each column a name of its own, or use another one as it is called here: --set 'data.label={n} (2)'",
-                    "请为每列使用不同的名称，或按此处的叫法改用另一列：--set 'data.label={n} (2)'",
+                    "Give each column a name of its own; the others are called here '{n} (2)' and so on.",
+                    "请为每列使用不同的名称；其余各列在此称为“{n} (2)”等。",
                     n=doubled[0],
                 ),
                 numbers={"n": len(doubled)},

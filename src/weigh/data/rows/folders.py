@@ -95,12 +95,11 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
         used = {p for _, p in parts}
         skipped = [s for s in subfolders(folder) if s not in used and (without is None or not same_folder(s, without))]
         beside = walk_files(skipped, kind.holds, root=folder, without=without).files
-        for is_part in (True, False):
-            held = {s: beside[s] for s in skipped if beside[s] and (s.name.casefold() in PARTS) == is_part}
+        for say in (_flat_part, _mixed_part, _left_out):
+            held = {s: beside[s] for s in skipped if beside[s] and _why_skipped(s) is say}
             left = [_relative(p, folder) for files in held.values() for p in files]
             if left:
-                say = _flat_part if is_part else _left_out
-                listing.problems.append(say(left, [s.name for s in held], kind.noun))
+                listing.problems.append(say(left, [s.name for s in held], kind))
         listing.problems += empty_parts([p for p in bare_parts(folder) if p in skipped], folder)
         loose += [_relative(p, folder) for p in files_in(folder, kind.by_name)]
     other, repeated = (sorted(_relative(p, folder) for p in left_aside) for left_aside in (tree.others, tree.repeated))
@@ -113,16 +112,14 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
 def part_folders(folder: Path, kind: FileKind, without: Path | None = None) -> list[tuple[str, Path]]:
     """The train / val / test folders of `folder`, or an empty list: then its folders are classes.
 
-    "train" may also be a class (buses, cars, trains): a part folder holds folders, and no pictures beside them.
+    "train" may also be a class (buses, cars, trains): a part folder holds folders, and no pictures beside them, or class folders of the same names as
+    another part folder.
     """
     named = [(PARTS[s.name.casefold()], s) for s in subfolders(folder) if s.name.casefold() in PARTS]
-    parts = [
-        (part, s)
-        for part, s in named
-        if (without is None or not same_folder(s, without))
-        and subfolders(s)
-        and not (kind.strict and files_in(s, kind.by_name))
-    ]
+    inner = {s: {c.name for c in subfolders(s)} for _, s in named if without is None or not same_folder(s, without)}
+    sure = [s for s, classes in inner.items() if classes and not (kind.strict and files_in(s, kind.by_name))]
+    known = {name for s in sure for name in inner[s]}
+    parts = [(part, s) for part, s in named if s in sure or (s in inner and inner[s] & known)]
     return sorted(parts, key=lambda p: (("train", "val", "test").index(p[0]), p[1].name))
 
 
@@ -231,7 +228,36 @@ def empty_parts(folders: Sequence[Path], root: Path) -> list[Problem]:
     return [Problem("empty-part", sentence, tuple(names), do=do, numbers={"n": len(names)})]
 
 
-def _flat_part(paths: list[str], folders: list[str], noun: Noun) -> Problem:
+def _why_skipped(folder: Path) -> Callable[[list[str], list[str], FileKind], Problem]:
+    """Says why a folder beside part folders is not used."""
+    if folder.name.casefold() not in PARTS:
+        return _left_out
+    return _mixed_part if subfolders(folder) else _flat_part
+
+
+def _mixed_part(paths: list[str], folders: list[str], kind: FileKind) -> Problem:
+    return set_aside(
+        "left-out",
+        text(
+            "{f} holds {m} beside its folders, and no class folder that another part has, so it is not read as a part: {n}; not used.",
+            "{f} 的文件夹旁还直接放有{m}，且没有与其他部分同名的类别文件夹，因此未当作数据划分读取：{n} {w}，未使用。",
+            f=", ".join(folders),
+            m=kind.noun.many,
+            n=len(paths),
+            w=kind.noun.counted,
+        ),
+        paths,
+        do=text(
+            "Put the {m} that lie directly in {f} into class folders ({f}/CLASS/…), or move them elsewhere.",
+            "请把直接放在 {f} 中的{m}放入类别文件夹（{f}/类别/…），或将其移走。",
+            m=kind.noun.many,
+            f=folders[0],
+        ),
+    )
+
+
+def _flat_part(paths: list[str], folders: list[str], kind: FileKind) -> Problem:
+    noun = kind.noun
     return set_aside(
         "left-out",
         text(
@@ -244,14 +270,16 @@ def _flat_part(paths: list[str], folders: list[str], noun: Noun) -> Problem:
         ),
         paths,
         do=text(
-            "Put them into class folders ({f}/CLASS/…), or give a table that holds their labels: --set data.test=TABLE.csv",
-            "请按类别放入文件夹（{f}/类别/…），或提供含其标签的表格：--set data.test=表格.csv",
+            "Put them into class folders ({f}/CLASS/…), or give a table with the columns {c} and label: --set data.test=TABLE.csv",
+            "请按类别放入文件夹（{f}/类别/…），或提供含 {c} 和 label 两列的表格：--set data.test=表格.csv",
             f=folders[0],
+            c=kind.column,
         ),
     )
 
 
-def _left_out(paths: list[str], folders: list[str], noun: Noun) -> Problem:
+def _left_out(paths: list[str], folders: list[str], kind: FileKind) -> Problem:
+    noun = kind.noun
     return set_aside(
         "left-out",
         text(
