@@ -67,6 +67,24 @@ def test_a_second_description_is_named_and_can_be_used(tmp_path):
     assert read(tmp_path / "dataset.yaml")[0].classes == ("x", "y", "z")
 
 
+def test_a_file_of_something_else_beside_the_description_is_a_note(tmp_path):
+    _yolo(tmp_path, f"train: images/train\n{NAMED}")
+    write(tmp_path / "dataset.yaml", "title: Animals\n")
+    problem = read(tmp_path)[1]["data-yaml"]
+    assert (problem.severity, problem.why) == ("note", None)
+    assert "data.yaml is used" in problem.sentence.en
+
+
+def test_a_part_that_data_test_names_is_not_called_empty(tmp_path):
+    """What lies in data.test is left out of the training folder on purpose."""
+    _yolo(tmp_path, f"train: images/train\ntest: test/images\nval: ../other/pictures\n{NAMED}")
+    write_yolo(tmp_path / "test", {"7": [("cat", 0, 0, 12, 20)]}, file=None)
+    examples, problems = read(tmp_path, test=str(tmp_path / "test"))
+    assert sorted(set(examples.part)) == ["test", "train"]
+    assert "empty-part" not in problems
+    assert f"not below {tmp_path}: val: ../other/pictures" in problems["missing"].sentence.en
+
+
 def test_numbers_that_share_a_name_are_named(tmp_path):
     examples, problems = read(_yolo(tmp_path / "y", "names: [cat, dog, cat]\n"))
     assert examples.classes == ("cat", "dog")

@@ -130,8 +130,9 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
     else:
         described = yaml_in(folder)
         above = yaml_in(folder.parent) if described is None else None
-        listed = list_yolo(folder, spec, described or (above and above._replace(places={})), without=inside)
-        listed.listing.problems += other_yaml_files(folder, described)
+        used = described or (above and above._replace(places={}))
+        listed = list_yolo(folder, spec, used, without=inside)
+        listed.listing.problems += other_yaml_files(folder, used)
         if described is None or not described.places:
             listed.listing.problems += empty_parts(bare_parts(folder, depth=2), folder)
     listed.listing.problems += other_layouts(layouts)

@@ -68,7 +68,7 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     files = files._replace(labels=lonely)
     parts = listed_parts(folder, yaml)
     files = _placed(files, parts)
-    bare = _bare_parts(parts, files)
+    bare = _bare_parts(folder, parts, files, without)
     empty = text(
         "If they hold no objects, give each an empty file of that name.",
         "若其中没有目标，请为每张图片建一个同名的空文件。",
@@ -109,10 +109,15 @@ def _placed(files: LabelFiles, parts: Parts) -> LabelFiles:
     return files._replace(pairs=pairs, unlisted=unlisted)
 
 
-def _bare_parts(parts: Parts, files: LabelFiles) -> list[Problem]:
-    """Folders that are named as a part and hold no picture with labels."""
-    held = {str(above) for picture, _ in files.pairs for above in PurePosixPath(picture.path).parents}
-    bare = [f"{part}: {folder}" for folder, part in parts.folders.items() if folder not in held]
+def _bare_parts(folder: Path, parts: Parts, files: LabelFiles, without: Path | None) -> list[Problem]:
+    """Folders that are named as a part and hold no picture with labels; what lies in `without` is read by itself, as data.test."""
+    places = {os.path.dirname(picture.path) or "." for picture, _ in files.pairs}
+    held = places | {str(above) for place in places for above in PurePosixPath(place).parents}
+    bare = [
+        f"{part}: {named}"
+        for named, part in parts.folders.items()
+        if named not in held and not (without is not None and _overlap(folder / named, without))
+    ]
     if not bare:
         return []
     sentence = text(
@@ -120,6 +125,12 @@ def _bare_parts(parts: Parts, files: LabelFiles) -> list[Problem]:
     )  # fmt: skip
     do = text("Put pictures and their files of labels there, or delete the part.", "请放入图片及其标注文件，或删除该部分。")  # fmt: skip
     return [Problem("empty-part", sentence, tuple(bare), do=do, numbers={"n": len(bare)})]
+
+
+def _overlap(a: Path, b: Path) -> bool:
+    """Whether one of two folders lies in the other."""
+    a, b = a.resolve(), b.resolve()
+    return a.is_relative_to(b) or b.is_relative_to(a)
 
 
 def _names(folder: Path, spec: DataSpec, yaml: YamlFile | None, files: LabelFiles) -> dict[str, str]:

@@ -115,7 +115,12 @@ def yaml_in(folder: Path) -> YamlFile | None:
 
 
 def other_yaml_files(folder: Path, used: YamlFile | None) -> list[Problem]:
-    """Files of a folder that should describe the data set and are not used: they cannot be read, or another one is."""
+    """Files of a folder that should describe the data set and are not used: they cannot be read, or another one is.
+
+    Args:
+        used: The one that is used, of this folder or of the one above.
+    """
+    beside = used is not None and used.path.parent == folder
     problems = []
     for file in files_in(folder, lambda name: name.casefold() in USUAL):
         if used is not None and file == used.path:
@@ -125,12 +130,19 @@ def other_yaml_files(folder: Path, used: YamlFile | None) -> list[Problem]:
         except DataError as error:
             sentence = text("{f} is not used.", "未使用 {f}。", f=file.name) + error.what
             why = text("Its names of classes and its parts are not known.", "其中的类别名称与数据划分因此未知。")
-            problems.append(Problem("data-yaml", sentence, (file.name,), why=why, do=error.do))
+            if used is not None:
+                sentence = sentence + text("{u} is used.", "使用的是 {u}。", u=used.path.name if beside else used.path)
+                why = None
+            severity = "note" if beside else "warning"
+            problems.append(Problem("data-yaml", sentence, (file.name,), severity=severity, why=why, do=error.do))
             continue
         if used is not None and (described.named or described.places):
             sentence = text(
-                "{u} says the classes and parts; {f} is not used.", "类别与划分取自 {u}；未使用 {f}。", u=used.path.name, f=file.name
-            )  # fmt: skip
+                "{u} is used, {f} is not.",
+                "使用的是 {u}，未使用 {f}。",
+                u=used.path.name if beside else used.path,
+                f=file.name,
+            )
             do = text(
                 "To use it, name it: weigh data {p}", "若要使用它，请直接给出：weigh data {p}", p=shlex.quote(str(file))
             )
@@ -162,7 +174,7 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
                 for picture in filter(None, pictures):
                     if is_picture_name(picture) and files.setdefault(picture, part) != part:
                         shared.append(picture)
-    return Parts(folders, files, _shared(shared) + _absent(yaml, absent))
+    return Parts(folders, files, _shared(shared) + _absent(yaml, folder, absent))
 
 
 def _inside(folder: Path, written: str) -> str | None:
@@ -177,13 +189,14 @@ def _inside(folder: Path, written: str) -> str | None:
     return None
 
 
-def _absent(yaml: YamlFile | None, absent: list[tuple[str, str]]) -> list[Problem]:
+def _absent(yaml: YamlFile | None, folder: Path, absent: list[tuple[str, str]]) -> list[Problem]:
     if yaml is None or not absent:
         return []
     sentence = text(
-        "Folders or lists that {y} names and that do not exist: {l}; there is no such part.",
-        "{y} 列出但不存在的文件夹或列表：{l}；因此没有相应的部分。",
+        "Folders or lists that {y} names and that are not below {d}: {l}; not used.",
+        "{y} 列出但不在 {d} 之下的文件夹或列表：{l}；未使用。",
         y=yaml.path.name,
+        d=folder,
         l=", ".join(f"{part}: {written}" for part, written in absent),
     )
     do = text("Correct the paths, or delete these lines.", "请更正路径，或删除这些行。")
