@@ -182,6 +182,16 @@ def test_spans_that_do_not_fit_are_named(tmp_path):
         weigh.read_predictions(file("two.jsonl", [*rows[:3], overlapping, *rows[4:]]), gold=one)
 
 
+def test_a_broken_row_of_a_table_of_texts_is_set_aside_for_all(tmp_path):
+    """It was no sentence of the gold file: all later ones stood beside the wrong sentence of the other file."""
+    rows = [f'{i},Anna went to Graz {i},"[[0, 4, ""PER""], [13, 17, ""LOC""]]"\n' for i in range(12)]
+    (tmp_path / "one.csv").write_text("id,text,entities\n" + "".join(rows))
+    (tmp_path / "gold.csv").write_text("id,text,entities\n" + "".join([*rows[:5], "5,broken,a,b,c,d\n", *rows[6:]]))
+    results = weigh.read_predictions(tmp_path / "one.csv", gold=tmp_path / "gold.csv").results
+    assert len(results.examples) == 11
+    assert "the 1 sentence they stand in is set aside" in results.problems[0].sentence.en
+
+
 def test_what_does_not_go_together_is_said(folder):
     with pytest.raises(SpecError, match="not defined for entities"):
         weigh.read_predictions(folder / "out", gold=folder / "gold.conll", settings=["metrics.primary=accuracy"])

@@ -278,8 +278,8 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
             Problem(
                 "broken-row",
                 text(
-                    "Lines of the gold file that are no token with a tag: {n} (first: line {l}); the {k} sentences they stand in are set "
-                    "aside for all systems.",
+                    "Lines of the gold file that are no token with a tag: {n} (first: line {l}); the {k} {k:|sentence|sentences} they stand in "
+                    "{k:|is|are} set aside for all systems.",
                     "标准答案中有 {n} 行不是“词加标记”（第一处：第 {l} 行），所在的 {k} 个句子对所有系统都不计入。",
                     n=len(truth.bad),
                     l=next(iter(truth.bad)),

@@ -176,7 +176,7 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
         set_aside(
             "broken-row",
             text(
-                "Lines that are no token with a tag: {n} (first: {f}); the {k} sentences they stand in are set aside.",
+                "Lines that are no token with a tag: {n} (first: {f}); the {k} {k:|sentence|sentences} they stand in {k:|is|are} set aside.",
                 "有 {n} 行不是“词加标记”（第一行：{f}），所在的 {k} 个句子已搁置。",
                 n=len(lines),
                 f=lines[0][0],
