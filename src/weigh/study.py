@@ -247,8 +247,10 @@ class Study:
 
     def predictor(self, examples: Any, **options: Any) -> Predictor:
         """The saved model with what it is to predict: rows block by block, where all of them would not fit into memory. Arguments as of `predict`."""
+        from weigh.record.study_folders import refuse_inside_data
         from weigh.saved.predicting import open_predictor
 
+        refuse_inside_data({name: options.get(name) for name in ("masks", "boxes", "overlays")}, self.spec)
         own = {"trust_code": self.trust_code, "encoding": self.spec.data.encoding}
         return open_predictor(self.folder, examples, **own, **options)
 

@@ -134,6 +134,16 @@ def test_a_picture_that_does_not_open_is_named_and_the_others_are_answered(study
     assert len(list((tmp_path / "m").rglob("*.png"))) == 1
 
 
+@pytest.mark.parametrize("option", ["--masks", "--overlays"])
+def test_the_masks_that_were_learnt_from_are_not_replaced(study, capsys, option):
+    data = study.folder.parent / "data"
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    code = main(["predict", str(study.folder), str(data / "images"), option, str(data / "masks")])
+    assert code == 2
+    assert f"{option} {data / 'masks'} lies in the data of the study" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
 def test_masks_are_refused_where_answers_have_no_place(finished, capsys, tmp_path, photos):
     code = main(["predict", str(finished.folder), str(next(photos.rglob("*.png"))), "--masks", str(tmp_path / "m")])
     assert code != 0

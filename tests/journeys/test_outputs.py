@@ -124,6 +124,19 @@ def test_another_kind_of_table_is_refused_with_a_name_that_works(lopsided, tmp_p
     assert "--predictions" in capsys.readouterr().err
 
 
+def test_no_output_replaces_the_data_of_the_study(lopsided, tmp_path, capsys):
+    data = Path(lopsided.spec.data.train)
+    before = data.read_bytes()
+    (tmp_path / "new.txt").write_text("a film\n")
+    for command in (
+        ["export", str(lopsided.folder), "--predictions", str(data)],
+        ["predict", str(lopsided.folder), str(tmp_path / "new.txt"), "--output", str(data)],
+    ):
+        assert main(command) == 2
+        assert "would replace the data of the study" in capsys.readouterr().err
+    assert data.read_bytes() == before
+
+
 def test_predict_tells_both_labels_and_config_how_it_decides(lopsided, capsys):
     texts = [text for text, _ in sentences(60, [GOOD + BAD], seed=9)]
     rows = lopsided.predict(texts)

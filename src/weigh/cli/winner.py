@@ -63,6 +63,7 @@ def predict(
     from weigh.cli.output import open_screen
     from weigh.cli.predicting import StandardOutput, check_places, summary, write_predictions
     from weigh.cli.rows import check_suffix
+    from weigh.record.study_folders import refuse_data
     from weigh.study import Study
 
     if not format:
@@ -76,6 +77,8 @@ def predict(
         try:
             opened = Study.open(study, trust_code=trust_code)
             _check_one_table(opened, files)
+            if output is not None:
+                refuse_data("output", output, opened.spec)
             predictor = opened.predictor(files[0] if len(files) == 1 else files, ensemble=ensemble, **places)
         except KeyboardInterrupt:
             raise Interrupted(text("Interrupted before anything was predicted.", "在开始预测之前已中断。")) from None
@@ -136,6 +139,7 @@ def export(
     """The winner as ONNX, and what was recorded as tables (.csv, .tsv, .parquet) for other tools."""
     from weigh.cli.rows import check_suffix, write_table
     from weigh.growing import check_place
+    from weigh.record.study_folders import refuse_data
     from weigh.saved.pictures import refuse_collisions
     from weigh.study import Study
 
@@ -161,7 +165,8 @@ def export(
         )
     refuse_collisions([*wanted.items(), *([] if output is None else [("output", output)])], [])
     opened, language = Study.open(study), detect_language(lang)
-    for path in wanted.values():
+    for name, path in {**wanted, **({} if output is None else {"output": output})}.items():
+        refuse_data(name, path, opened.spec)
         check_place(path)
     for name, path in wanted.items():
         table = opened.table(name)

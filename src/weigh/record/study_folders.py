@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from weigh.data.rows.trees import same_folder
 from weigh.errors import RecordError, SpecError
@@ -16,7 +18,15 @@ from weigh.language import text
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 
-__all__ = ["LEDGER", "never_started", "no_study", "of_another_version", "refuse_folder_of_data"]
+__all__ = [
+    "LEDGER",
+    "never_started",
+    "no_study",
+    "of_another_version",
+    "refuse_data",
+    "refuse_folder_of_data",
+    "refuse_inside_data",
+]
 
 LEDGER = "ledger.sqlite"
 USUAL = Path("studies")  # where studies lie if nobody says where
@@ -95,6 +105,63 @@ def refuse_folder_of_data(folder: Path, spec: StudySpec) -> None:
         text("What a study writes would be read as data.", "研究写入的文件会被当作数据读取。"),
         text("Name another folder: --output studies/NAME", "请另选文件夹：--output studies/名称"),
     )
+
+
+def refuse_data(option: str, path: Path, spec: StudySpec) -> None:
+    """Nothing, or the error of an output that would replace a file of the data of the study.
+
+    Args:
+        option: That names `path`, without its dashes.
+
+    Raises:
+        SpecError: It would.
+    """
+    if not any(same_folder(source, path) for source in _sources(spec)):
+        return
+    other = path.with_name(f"{path.stem}-{option}{path.suffix}")
+    raise SpecError(
+        text("--{o} {p} would replace the data of the study.", "--{o} {p} 会覆盖研究的数据。", o=option, p=path),
+        do=text("Name another file: --{o} {n}", "请指定另一个文件：--{o} {n}", o=option, n=shlex.quote(str(other))),
+    )
+
+
+def refuse_inside_data(places: Mapping[str, Any], spec: StudySpec) -> None:
+    """Nothing, or the error of masks, boxes or drawings that would be written among the data of the study.
+
+    Args:
+        places: Option without its dashes -> the place that it names, or several.
+
+    Raises:
+        SpecError: They would.
+    """
+    for option, place in places.items():
+        for one in [place] if isinstance(place, (str, Path)) else place or ():
+            where = Path(os.path.realpath(user_path(one)))
+            for source in _sources(spec):
+                if same_folder(source, where) or (source.is_dir() and where.is_relative_to(os.path.realpath(source))):
+                    raise _inside_data(option, one, source)
+
+
+def _inside_data(option: str, place: str | Path, source: Path) -> SpecError:
+    return SpecError(
+        text(
+            "--{o} {p} lies in the data of the study ({d}).",
+            "--{o} {p} 位于研究的数据（{d}）中。",
+            o=option,
+            p=place,
+            d=source,
+        ),
+        text(
+            "What is written there would replace labels, or be read as data the next time.",
+            "写入的文件会覆盖标注，或在下次被当作数据读取。",
+        ),
+        text("Name a place outside of it.", "请指定数据以外的位置。"),
+    )
+
+
+def _sources(spec: StudySpec) -> list[Path]:
+    data = spec.data
+    return [user_path(source) for source in (data.train, data.test, *data.shifted.values()) if source]
 
 
 def _meant(folder: Path) -> Path | None:
