@@ -200,7 +200,7 @@ class RunSpec(Section):
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="Arithmetic of networks; auto: half precision where the device has instructions for it.",
+        description="Arithmetic of training; auto: half precision where the device has instructions for it, and single precision for features and answers.",
     )
     offline: bool = Field(default=False, description="No network call at all.")
 

@@ -64,6 +64,15 @@ def test_a_saved_model_answers_as_its_refit_and_one_that_prepares_otherwise_does
         assert departure_of(changed, examples, sample) > EXACT
 
 
+def test_what_half_precision_trained_is_scored_as_it_is_served(examples, setting, make_run, tmp_path):
+    """Weights rounded to bf16 are another network: its answers are off in one direction, by which pictures that are much alike change sides."""
+    run = make_run("finetune", keep_weights=True, image_size=64, epochs=1)
+    (outcome,) = fit([run], replace(setting, precision="bf16"), examples)
+    assert outcome.status == "done", outcome.cause
+    assert outcome.sample.exact
+    assert departure_of(save(tmp_path / "model", run, outcome, examples), examples, outcome.sample) < 1e-4
+
+
 def test_weights_that_are_a_little_off_are_seen(examples, refit, tmp_path):
     run, outcome = refit("probe")
     weights = {name: array * 1.1 if "bn1.running_var" in name else array for name, array in outcome.weights.items()}

@@ -13,6 +13,7 @@ import torch
 from tests.text_models import save_tiny_encoder
 from tests.train.test_vocabulary import SETTING, examples_of
 from weigh.kinds.base import rows_of
+from weigh.plan.jobs import least_timing
 from weigh.train import timing
 from weigh.train.timing import read_pass, time_model
 
@@ -99,3 +100,17 @@ def test_a_few_long_texts_do_not_set_the_price_of_all(tmp_path, monkeypatch, tas
     known = time_model(address, setting, network=False, precision="auto", examples=examples, enough=0.0)
     assert seen == [(8, seen[0][1], 6)]  # not 52
     assert known["model"]["seconds_per_picture"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "head", "network"), [("auto", "fp32", "bf16"), ("bf16", "bf16", "bf16"), ("fp32", "fp32", "fp32")]
+)
+def test_half_precision_is_for_training_alone_unless_it_is_asked_for(monkeypatch, tiny, asked, head, network):
+    monkeypatch.setattr(timing, "best_precision", lambda _device: "bf16")
+    known = time_model(
+        tiny, replace(SETTING, task="image-classification"), network=True, precision=asked, pretrained=False, enough=0.0
+    )
+    assert (known["precision_head"], known["precision_network"]) == (head, network)
+    least = least_timing({name: value for name, value in known.items() if "step" not in name})
+    passes = least["seconds_per_step_example"] / known["seconds_per_pass_example"]
+    assert passes == pytest.approx(0.5 if head != network else 2.0)

@@ -42,6 +42,9 @@ USUAL_PASSES = 3  # that a step of training costs, where it is not timed
 # That it costs at the least: its own forward pass, and one backward through the same layers, which costs about two; a step of
 # adapters has no gradients of the weights. With a frozen part a step may cost next to nothing.
 LEAST_PASSES, LEAST_PASSES_LOW_RANK = 2.0, 1.5
+# How much of that a step takes in half precision, where the pass was timed in single precision: roughly (a step of EfficientNet-Lite0 with
+# AVX-512-BF16 took 2.2 passes in single precision), and at the least (the same of ResNet-18 1.7; matrix units of other processors do better)
+HALF_SHARE, LEAST_HALF_SHARE = 0.7, 0.25
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
 # Times as long takes a head on several layers, roughly: 1.6 to 2.5 with pictures (docs/decisions/multilayer.md).
 WIDER = 2
@@ -116,7 +119,9 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         return pass_seconds(runs, timing, n_examples) + heads_in(runs) * each
     size = _size(runs[0].options, timing)
     forward = size * timing.get("seconds_per_example", 0.0)
-    step = size * timing.get("seconds_per_step_example", USUAL_PASSES * _pass_seconds(timing))
+    step = size * timing.get(
+        "seconds_per_step_example", _passes(USUAL_PASSES, HALF_SHARE, timing) * _pass_seconds(timing)
+    )
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
@@ -166,11 +171,17 @@ def least_timing(timing: Mapping[str, Any]) -> dict[str, Any]:
     """The timing with the least that steps of training can cost where they are not timed: what does not fit with it does not fit."""
     forward = _pass_seconds(timing)
     least = {
-        "seconds_per_step_example": LEAST_PASSES * forward,
-        "seconds_per_low_rank_step_example": LEAST_PASSES_LOW_RANK * forward,
+        "seconds_per_step_example": _passes(LEAST_PASSES, LEAST_HALF_SHARE, timing) * forward,
+        "seconds_per_low_rank_step_example": _passes(LEAST_PASSES_LOW_RANK, LEAST_HALF_SHARE, timing) * forward,
         **dict.fromkeys(STEP_OF.values(), 0.0),
     }
     return {**least, **timing}
+
+
+def _passes(many: float, half_share: float, timing: Mapping[str, Any]) -> float:
+    """How many timed passes a step takes that takes `many` in the same arithmetic."""
+    faster = timing.get("precision_network") in ("bf16", "fp16") and timing.get("precision_head") == "fp32"
+    return many * half_share if faster else many
 
 
 def _pass_seconds(timing: Mapping[str, Any]) -> float:

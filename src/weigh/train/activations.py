@@ -27,7 +27,6 @@ from weigh.models.preprocessing import Preprocessing
 from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
-from weigh.train.device import autocast
 
 __all__ = ["Activations", "activations_of"]
 
@@ -124,7 +123,9 @@ def drawn_of(view: int, n: int) -> torch.Tensor:
 
 
 def _key(features_key: str, first: str, view: int) -> str:
-    digest = hashlib.blake2b(f"{features_key}\x1f{first}\x1f{view}\x1f{KEPT_AS}".encode(), digest_size=16)
+    digest = hashlib.blake2b(
+        f"{features_key}\x1f{first}\x1f{view}\x1f{KEPT_AS}\x1fsingle precision".encode(), digest_size=16
+    )
     return f"stage-{digest.hexdigest()}"
 
 
@@ -150,8 +151,7 @@ def _compute(
             else:
                 pictures = augment(torch.from_numpy(np.array(block)), drawn[i : i + len(block)], prepared.shape)
             x = prepared.normalise(pictures.to(setting.device)).contiguous(memory_format=layout)
-            with autocast(setting.device, setting.precision):
-                values = prefix(x).float().cpu().numpy()
+            values = prefix(x).float().cpu().numpy()  # in single precision, as the saved model computes them
             if room.dtype == KEPT_AS and np.abs(values).max(initial=0) > np.finfo(KEPT_AS).max:
                 wider = cache.room(room.shape, np.float32, setting.cache)
                 for j in range(0, i, setting.batch):

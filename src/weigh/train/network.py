@@ -35,7 +35,7 @@ from weigh.train.activations import activations_of
 from weigh.train.averaging import Recent, state_of
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
-from weigh.train.device import ahead, autocast, peak_bytes
+from weigh.train.device import ahead, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
 from weigh.train.features import features_key, load_for, own_operations, prediction_seconds
 from weigh.train.furthest import Furthest, furthest_of
@@ -68,10 +68,13 @@ class Work:
     beside: Beside | None = None  # a loss of its own in every step
 
     def predict(self, indices: np.ndarray, furthest: Furthest | None = None) -> np.ndarray:
-        """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps; `furthest` is shown the answers."""
+        """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps; `furthest` is shown the answers.
+
+        In single precision whatever the training's was, as the saved model answers (docs/decisions/arithmetic.md).
+        """
         batches: list[tuple[np.ndarray, np.ndarray]] = []
         self.network.eval()
-        with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
+        with torch.inference_mode():
             cut = self.inputs.cut(indices, 64)
             for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
                 answers = self.network.answers(batch, self.width)
@@ -125,7 +128,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress 
     furthest = furthest_of(run, setting, examples)
     answers = _finite(work.predict(run.test, furthest))
     seconds = prediction_seconds(network, preparation, options, setting)
-    sample = sample_of(run, setting, seconds, work.predict)
+    sample = sample_of(run, replace(setting, precision="fp32"), seconds, work.predict)  # in which it predicts
     facts |= facts_of_training | {
         "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
         "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,

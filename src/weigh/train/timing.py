@@ -74,7 +74,7 @@ def time_model(
     examples: Examples | None = None,
     enough: float = ENOUGH,
 ) -> dict[str, Any]:
-    """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
+    """Seconds per example of a forward pass and of a training step, each in its own arithmetic.
 
     Args:
         network: A recipe trains the network; refused where that cannot be.
@@ -119,16 +119,17 @@ def time_model(
         loss.backward()
         net.zero_grad(set_to_none=True)
 
-    # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
-    chosen = precision if precision != "auto" else best_precision(setting.device)
+    # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers. Half precision
+    # is for training; features and answers are computed as the saved model computes them (docs/decisions/arithmetic.md).
+    chosen, answering = (best_precision(setting.device), "fp32") if precision == "auto" else (precision, precision)
     found: dict[str, Any] = {}
     if passes:
-        reading = read_pass(lambda: forward(chosen), setting.device, net, enough)
+        reading = read_pass(lambda: forward(answering), setting.device, net, enough)
         alike = setting.device != "cpu" or setting.threads == 1  # the study computes as the reading did
-        seconds = (reading.wall if alike else _seconds(forward, chosen, setting.device, enough)) / n
+        seconds = (reading.wall if alike else _seconds(forward, answering, setting.device, enough)) / n
         cost = {"seconds_per_picture": reading.seconds / n, "delay": reading.delay}
         found |= {
-            "precision_head": chosen,
+            "precision_head": answering,
             "precision_network": chosen,
             "seconds_per_example": max(seconds, task.feed.reading_seconds),
             "seconds_per_pass_example": seconds,
@@ -248,7 +249,7 @@ def read_example(model: Pretrained) -> Reading:
     speed_up(network, "cpu")
 
     def forward() -> None:
-        with torch.inference_mode(), autocast("cpu", best_precision("cpu")):
+        with torch.inference_mode():
             network(blank)
 
     return read_pass(forward, "cpu", network)
