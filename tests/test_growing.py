@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -145,6 +146,75 @@ def test_a_second_process_is_refused_and_harms_nothing(targets):
             pass
         files.finish()
     assert targets[0].read_text() == "mine"
+
+
+def test_who_comes_second_deletes_nothing_of_the_first(targets, monkeypatch):
+    """Both found no part; the other process was faster with the lock."""
+
+    def taken(_):
+        raise OSError(errno.EAGAIN, "taken")
+
+    monkeypatch.setattr(growing, "take_lock", taken)
+    with pytest.raises(StorageError, match="Another process is writing"), GrowingFiles(targets, DATA):
+        pass
+    assert part_of(targets[0]).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of open files do not change there")
+@pytest.mark.parametrize("finishes", [True, False])
+def test_parts_are_locked_until_their_names_have_changed(tmp_path, targets, monkeypatch, finishes):
+    replace, delete, tried = os.replace, GrowingFiles._delete, []
+
+    def lock_parts():
+        for path in tmp_path.rglob("*.part"):
+            with path.open("rb") as part, pytest.raises(OSError, match="."):
+                growing.take_lock(part.fileno())
+            tried.append(path.name)
+
+    monkeypatch.setattr(os, "replace", lambda *names: (lock_parts(), replace(*names)))
+    monkeypatch.setattr(GrowingFiles, "_delete", lambda *given: (lock_parts(), delete(*given)))
+    with GrowingFiles(targets, DATA) as files:
+        tried.clear()
+        if finishes:
+            files.finish()
+    assert set(tried) == {"rows.csv.part", "boxes.json.part"}
+
+
+def test_a_description_of_one_file_gives_no_right_to_another(tmp_path, targets):
+    killed(targets[:1])
+    part_of(targets[1]).parent.mkdir()
+    part_of(targets[1]).write_text("a download")
+    with pytest.raises(StorageError, match=r"boxes\.json\.part is in the way"), GrowingFiles(targets, DATA):
+        pass
+    assert part_of(targets[1]).read_text() == "a download"
+    with GrowingFiles(targets[:1], DATA) as files:
+        assert files.kept == {"rows": 2}
+
+
+def test_a_file_that_is_no_description_is_not_overwritten(targets):
+    state = targets[0].with_name("rows.csv.part.json")
+    state.write_text('{"mine": 1}')
+    with pytest.raises(StorageError, match=r"rows\.csv\.part\.json is in the way"), GrowingFiles(targets, DATA):
+        pass
+    assert state.read_text() == '{"mine": 1}'
+    assert not part_of(targets[0]).exists()
+
+
+def test_a_folder_may_be_moved(tmp_path):
+    folder, moved = tmp_path / "a", tmp_path / "b"
+    killed([folder / "rows.csv", folder / "boxes.json"])
+    folder.rename(moved)
+    with GrowingFiles([moved / "rows.csv", moved / "boxes.json"], DATA) as files:
+        assert (files.kept, files.changed) == ({"rows": 2}, ())
+
+
+def test_where_other_files_are_gone_all_is_begun_anew_and_told(targets):
+    killed(targets)
+    with GrowingFiles(targets, DATA, lacks=lambda notes: notes["rows"] == 1) as files:
+        assert files.kept == {"rows": 2}
+    with GrowingFiles(targets, DATA, lacks=lambda notes: notes["rows"] == 2) as files:
+        assert (files.kept, files.changed) == ({}, ("answers",))
+        assert files.size(targets[0]) == 0
 
 
 def test_somebody_elses_file_is_not_overwritten(tmp_path, targets):

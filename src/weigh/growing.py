@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,12 +22,12 @@ from weigh.disk import TAKEN, flush_folder, make_folder, storage_error, storage_
 from weigh.errors import StorageError
 from weigh.language import text
 
-__all__ = ["GrowingFiles", "check_place", "part_of"]
+__all__ = ["GONE", "GrowingFiles", "check_place", "part_of", "unfinished_names"]
 
 FORMAT = 1
 KEEP_EVERY = 5.0  # seconds: what was marked is on the disk so much later at most
 CHUNK = 1 << 20
-DAMAGED = "files"  # in `changed`
+DAMAGED, GONE = "files", "answers"  # in `changed`
 
 
 @dataclass
@@ -48,21 +48,27 @@ class GrowingFiles:
         targets: Where the files stand when they are whole; all different. None at all: every call does nothing.
         described: Name -> what decides the contents (data, model, options). A beginning that is described otherwise is not gone on with.
         resumes: False: nothing is gone on with, and what was not finished is deleted.
+        lacks: Given the notes of a beginning, says whether other files that were made with it are gone.
 
     Attributes:
         kept: What `mark` was told last by the process that is gone on from; empty: the files begin anew.
-        changed: Why a beginning that was found is not gone on with: names of `described` that differ, or "files" where it was damaged.
+        changed: Why a beginning that was found is not gone on with: names of `described` that differ, "files" where it was damaged, "answers" where
+            `lacks` said so.
 
     Raises:
         StorageError: The disk does not take them, another process writes them, or something else stands in their place.
     """
 
-    def __init__(self, targets: Sequence[Path], described: Mapping[str, str], *, resumes: bool = True) -> None:
-        self.targets, self.described, self.resumes = list(targets), dict(described), resumes
+    def __init__(
+        self, targets: Sequence[Path], described: Mapping[str, str], *, resumes: bool = True,
+        lacks: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:  # fmt: skip
+        self.targets, self.described, self.resumes, self.lacks = list(targets), dict(described), resumes, lacks
         self.kept: dict[str, Any] = {}
         self.changed: tuple[str, ...] = ()
         self._parts: dict[Path, _Part] = {}
-        self._new: list[Path] = []  # parts that were not there before
+        self._new: list[Path] = []  # parts that this process made
+        self._named: set[str] = set()  # places of all files that were begun with this description
         self._marked: dict[str, Any] | None = None
         self._last_kept = time.monotonic()
 
@@ -75,8 +81,7 @@ class GrowingFiles:
             if self.targets:
                 self._begin()
         except BaseException:
-            self._close()
-            self._delete(self._new)
+            self._rename_and_close(lambda: self._delete(self._new))
             raise
         return self
 
@@ -89,9 +94,7 @@ class GrowingFiles:
                 with contextlib.suppress(StorageError):  # what ended the block is told
                     self._keep()
         finally:
-            self._close()
-            if not keeps:
-                self._delete([*map(part_of, self.targets), self._state])
+            self._rename_and_close(lambda: None if keeps else self._delete([*map(part_of, self.targets), self._state]))
 
     # ---- growing
 
@@ -114,7 +117,7 @@ class GrowingFiles:
 
     def mark(self, **notes: Any) -> None:
         """All files are complete up to here; a later process is given `notes` (values of JSON) as `kept`. On the disk within seconds."""
-        sizes = {os.path.abspath(target): [part.size, part.digest.hexdigest()] for target, part in self._parts.items()}
+        sizes = {self._place(target): [part.size, part.digest.hexdigest()] for target, part in self._parts.items()}
         self._marked = {"notes": notes, "sizes": sizes}
         if self.resumes and time.monotonic() - self._last_kept >= KEEP_EVERY:
             self._keep()
@@ -126,13 +129,17 @@ class GrowingFiles:
             with storage_errors(target):
                 part.file.flush()
                 os.fsync(part.file.fileno())
-        self._close()
-        for target in parts:
-            with storage_errors(target):
-                os.replace(part_of(target), target)
-        if parts:
+        if not parts:
+            return
+
+        def rename() -> None:
+            for target in parts:
+                with storage_errors(target):
+                    os.replace(part_of(target), target)
             with storage_errors(self._state):
                 self._state.unlink(missing_ok=True)
+
+        self._rename_and_close(rename)
         for folder in {target.parent for target in parts}:
             flush_folder(folder)
 
@@ -140,15 +147,20 @@ class GrowingFiles:
 
     @property
     def _state(self) -> Path:
-        first = self.targets[0]
-        return first.with_name(f"{first.name}.part.json")
+        return _state_of(self.targets[0])
+
+    def _place(self, target: Path) -> str:
+        """What the description calls a file: as it is found from there, so that a folder may be moved."""
+        try:
+            return Path(os.path.relpath(target, self._state.parent)).as_posix()
+        except ValueError:  # on another drive of Windows
+            return os.path.abspath(target)
 
     def _open(self, target: Path) -> None:
         """Open the part of a file, for this process alone."""
         path = part_of(target)
         with storage_errors(path):
-            if not path.exists():
-                self._new.append(path)
+            made = not path.exists()
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             self._parts[target] = _Part(os.fdopen(handle, "r+b"), hashlib.blake2b(digest_size=16))
             try:
@@ -159,15 +171,22 @@ class GrowingFiles:
                 # file systems without locks: nothing but a second process at the same time is lost
             if not (path.exists() and os.path.samestat(os.fstat(handle), path.stat())):
                 raise _taken(path)  # it was finished, and renamed, meanwhile
+            if made:  # said no earlier: two processes may both have found none, and this one could delete what the other writes
+                self._new.append(path)
 
     def _begin(self) -> None:
         """Go on from what was kept, or begin anew."""
         lies_there = self._state.exists()
-        strange = [target for target, part in self._parts.items() if os.fstat(part.file.fileno()).st_size]
-        if strange and not lies_there:
-            raise _strange(part_of(strange[0]), self._state)
+        earlier = self._read_state() if lies_there else {}
+        filled = [target for target, part in self._parts.items() if os.fstat(part.file.fileno()).st_size]
+        if lies_there and not earlier and not filled:
+            raise _strange(self._state)
+        if not lies_there or earlier:  # a description that is damaged names nobody's files: they are taken for its own
+            strange = [target for target in filled if self._place(target) not in earlier.get("targets", ())]
+            if strange:
+                raise _strange(part_of(strange[0]))
+        self._named = {*earlier.get("targets", ()), *map(self._place, self.targets)}
         if self.resumes and lies_there and len(self._new) < len(self.targets):
-            earlier = self._read_state()
             self.changed = self._differing(earlier)
             if earlier.get("marked") and not self.changed:
                 self.kept, self._marked = earlier["marked"]["notes"], earlier["marked"]
@@ -186,13 +205,17 @@ class GrowingFiles:
             return ()
         names = tuple(name for name, value in self.described.items() if earlier["described"].get(name) != value)
         sizes = earlier["marked"]["sizes"]
-        return names or (() if all(self._goes_on(target, sizes) for target in self.targets) else (DAMAGED,))
+        if not names and not all(self._goes_on(target, sizes) for target in self.targets):
+            return (DAMAGED,)
+        return names or ((GONE,) if self.lacks and self.lacks(earlier["marked"]["notes"]) else ())
 
     def _read_state(self) -> dict[str, Any]:
         """The description that lies there; empty where there is none, or none that can be read."""
         try:
             state = json.loads(self._state.read_text(encoding="utf-8"))
             if state["format"] != FORMAT or not isinstance(state["described"], dict):
+                return {}
+            if not all(isinstance(place, str) for place in state["targets"]):
                 return {}
             marked = state["marked"]
             if marked is not None:
@@ -206,7 +229,7 @@ class GrowingFiles:
     def _goes_on(self, target: Path, sizes: Mapping[str, Any]) -> bool:
         """Whether what was kept of a file is there; what follows it is cut off."""
         part = self._parts[target]
-        size, digest = sizes.get(os.path.abspath(target), (0, ""))
+        size, digest = sizes.get(self._place(target), (0, ""))
         part.file.seek(0)
         while part.size < size and (chunk := part.file.read(min(CHUNK, size - part.size))):
             part.digest.update(chunk)
@@ -224,9 +247,18 @@ class GrowingFiles:
                 with storage_errors(part_of(target)):
                     part.file.flush()
                     os.fsync(part.file.fileno())
-        state = {"format": FORMAT, "described": self.described, "marked": self._marked}
+        state = {"format": FORMAT, "described": self.described, "targets": sorted(self._named), "marked": self._marked}
         write_file(self._state, json.dumps(state, indent=1) + "\n")
         self._last_kept = time.monotonic()
+
+    def _rename_and_close(self, rename: Callable[[], None]) -> None:
+        """Change the names of the parts while no other process can take them; where open files keep their names, close them before."""
+        try:
+            if os.name == "nt":
+                self._close()
+            rename()
+        finally:
+            self._close()
 
     def _close(self) -> None:
         parts, self._parts = self._parts, {}
@@ -243,6 +275,16 @@ class GrowingFiles:
 def part_of(target: Path) -> Path:
     """Where a file stands until it is whole."""
     return target.with_name(f"{target.name}.part")
+
+
+def _state_of(first: Path) -> Path:
+    """Where it is written what the files are made of, of which `first` is the first."""
+    return first.with_name(f"{first.name}.part.json")
+
+
+def unfinished_names(target: Path) -> list[Path]:
+    """What stands beside a file until it is whole, and may belong to nothing else."""
+    return [part_of(target), _state_of(target)]
 
 
 def check_place(target: Path) -> None:
@@ -270,13 +312,12 @@ def _taken(path: Path) -> StorageError:
     )
 
 
-def _strange(path: Path, state: Path) -> StorageError:
+def _strange(path: Path) -> StorageError:
     return StorageError(
         text("{p} is in the way.", "{p} 占用了所需的文件名。", p=path),
         text(
-            "What is not whole yet is written there, and nothing beside it ({s}) says that this file was written so.",
-            "未写完的内容要写到那里，而旁边没有 {s} 说明该文件是这样写成的。",
-            s=state.name,
+            "A file of this name is needed until all is written, and nothing says that weigh wrote this one for the same command.",
+            "全部写完之前需要使用该文件名，而没有记录表明现有文件是 weigh 为同一命令写下的。",
         ),
         text("Move it away or delete it, then run the same command again.", "请移走或删除它，再运行同一命令。"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from tests.box_scenes import CLASSES, draw_rectangles
 from tests.boxes import annotations_of
 from tests.journeys.test_journey import weigh
+from weigh.cli import predicting
 from weigh.cli.main import main
 from weigh.saved import meaning
 from weigh.saved.model import SavedModel
@@ -141,6 +143,56 @@ def test_files_of_boxes_go_on_with_the_rows(study, capsys, tmp_path, monkeypatch
     assert code == 0
     assert len(calls) == 5
     assert gone_on == whole
+
+
+def test_files_of_answers_that_were_deleted_since_are_made_again(study, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(meaning, "ALIKE", 2)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    command = [
+        "predict",
+        study.folder,
+        tmp_path / "bad.png",
+        *pictures(study)[:4],
+        "-o",
+        tmp_path / "rows.csv",
+        "--overlays",
+        tmp_path / "drawn",
+    ]
+    begun = predicting.RowWriter.text
+
+    def stop_at(n):
+        calls = []
+
+        def interrupted(self, block):
+            calls.append(1)
+            if len(calls) == n:
+                raise KeyboardInterrupt
+            return begun(self, block)
+
+        monkeypatch.setattr(predicting.RowWriter, "text", interrupted)
+
+    stop_at(3)
+    assert weigh(capsys, *command)[0] == 130
+    stop_at(1)
+    assert "it is gone on with" in weigh(capsys, *command)[2]
+    shutil.rmtree(tmp_path / "drawn")
+    stop_at(0)
+    code, _, err = weigh(capsys, *command)
+    assert code == 0
+    assert "cannot be gone on with (files of answers that are gone): all is predicted anew." in err
+    assert len(list((tmp_path / "drawn").rglob("*.png"))) == 4
+
+
+def test_files_of_answers_are_written_where_nobody_reads_the_rows(study, capsys, tmp_path, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(meaning, "ALIKE", 2)
+    monkeypatch.setattr(predicting, "print_data", closed)
+    command = ["predict", study.folder, *pictures(study)[:4]]
+    assert weigh(capsys, *command, "--boxes", tmp_path / "b.json", "--overlays", tmp_path / "drawn")[0] == 0
+    json.loads((tmp_path / "b.json").read_text("utf-8"))
+    assert len(list((tmp_path / "drawn").rglob("*.png"))) == 4
 
 
 def test_what_predict_writes_is_read_beside_the_gold_file(study, capsys, tmp_path):

@@ -79,9 +79,11 @@ def test_a_table_without_texts_is_said(reviews, capsys, tmp_path, content):
     assert (code, out) == (2, "")
     assert "new.csv holds no texts" in err
     assert not list(tmp_path.glob("rows*"))
-    code, _, err = weigh(capsys, "predict", reviews.folder, "this film is great")
-    assert code == 2
-    assert "echo TEXT | weigh predict STUDY -" in err
+    for typed in ("this film is great", "this film is great " * 30):  # a name of a file has at most 255 letters
+        code, _, err = weigh(capsys, "predict", reviews.folder, typed)
+        assert code == 2
+        assert "There is no file this film" in err
+        assert "echo TEXT | weigh predict STUDY -" in err
 
 
 def test_lines_on_standard_input(reviews, capsys, monkeypatch):

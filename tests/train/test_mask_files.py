@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from weigh.kinds.masks import MASKS
 from weigh.kinds.palette import palette
 from weigh.models.pretrained import load_model
 from weigh.saved.model import load_saved, save_model
-from weigh.saved.pictures import AnswerFiles, answer_names, names_below
+from weigh.saved.pictures import AnswerFiles, answer_names, names_below, refuse_among_pictures
 from weigh.train.determinism import torch_generator
 
 
@@ -170,3 +171,16 @@ def test_answers_replace_no_picture_and_not_each_other(tmp_path, monkeypatch, pa
     with pytest.raises(SpecError, match=told):
         AnswerFiles(MASKS, CLASSES, paths, *given)
     assert not any(tmp_path.iterdir())
+
+
+def test_pictures_on_several_drives(tmp_path, monkeypatch):
+    """Windows knows no way from one drive to another."""
+
+    def apart(*_):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", apart)
+    refuse_among_pictures("masks", tmp_path, ["a.png"], ["p/a.png"], ["a.png"], [])
+    monkeypatch.setattr(os.path, "commonpath", apart)
+    with pytest.raises(SpecError, match="on several drives"):
+        AnswerFiles(MASKS, CLASSES, ["p/a.png", "q/b.png"], {"masks": [tmp_path / "masks"]}, None)

@@ -100,6 +100,8 @@ def _interrupted(arguments: list[str]) -> Text:
     """What Ctrl-C means for the command: studies, features and evaluations keep what was finished."""
     if arguments and arguments[0] in BEGIN_ANEW:
         return text("\nInterrupted. The same command begins anew.", "\n已中断。再次运行同一命令会重新开始。")
+    if arguments and arguments[0] == "predict":  # says itself what it keeps (`predicting.py`); this is before and after
+        return text("\nInterrupted.", "\n已中断。")
     return text(
         "\nInterrupted. What was finished is kept; the same command goes on from here.",
         "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",

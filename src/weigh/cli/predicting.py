@@ -10,15 +10,17 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from weigh.cli.output import print_data
 from weigh.cli.rows import RowWriter
+from weigh.data.rows.listing import PICTURE_SUFFIXES
 from weigh.errors import Interrupted, SpecError
 from weigh.execute.interruption import interruptible
-from weigh.growing import GrowingFiles, check_place, part_of
+from weigh.growing import GrowingFiles, check_place, part_of, unfinished_names
 from weigh.language import Text, join_texts, text
 from weigh.report.visible import visible_line
 from weigh.saved.pictures import refuse_collisions
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from weigh.saved.predicting import Predictor
     from weigh.screen import Screen
 
-__all__ = ["RowsWritten", "StandardOutput", "check_places", "summary", "write_predictions"]
+__all__ = ["RowsWritten", "StandardOutput", "check_no_picture", "check_places", "summary", "write_predictions"]
 
 # what `Predictor.described`, this file and `GrowingFiles.changed` call it
 CHANGED = {
@@ -36,6 +38,7 @@ CHANGED = {
     "options": text("other options", "选项不同"),
     "versions": text("other versions of weigh, torch or Pillow", "weigh、torch 或 Pillow 的版本不同"),
     "files": text("files that were changed since or are damaged", "文件此后被修改或已损坏"),
+    "answers": text("files of answers that are gone", "部分结果文件已不存在"),
 }
 
 
@@ -64,6 +67,12 @@ class StandardOutput:
             print_data(written, self.stream)
         else:
             self.waiting.write(written)
+
+    def leave(self) -> None:
+        """Nobody reads any more (`| head`): what follows is dropped."""
+        with suppress(OSError, ValueError):  # no file stands behind it
+            number = self.stream.fileno()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
     def close(self) -> None:
         """What waited for the end, on the terminal."""
@@ -94,22 +103,32 @@ def write_predictions(
     described = (
         {} if output is None else {**predictor.described(), "options": json.dumps([format, options], sort_keys=True)}
     )
-    growing = GrowingFiles(targets, described, resumes=output is not None)
+
+    def lacks(notes: Mapping[str, Any]) -> bool:
+        return predictor.lacks(notes.get("rows", 0), notes.get("failed", 0))
+
+    growing = GrowingFiles(targets, described, resumes=output is not None, lacks=lacks)
     counted = RowsWritten()
 
     def write(written: str) -> None:
         if isinstance(write_to, Path):
             growing.append(write_to, written.encode("utf-8", "backslashreplace"))
-        else:
+            return
+        try:
             write_to.write(written)
+        except BrokenPipeError:
+            if predictor.files is None:
+                raise
+            write_to.leave()  # the files of answers are wanted nevertheless
 
     try:
-        with interruptible(), growing:
+        with interruptible() as interruption, growing:
             _tell_beginning(growing, len(predictor), screen)
             start, failed = growing.kept.get("rows", 0), growing.kept.get("failed", 0)
             counted, rows = RowsWritten(start, failed), RowWriter(format, growing.kept.get("columns", ()))
             language = screen.language
             for block in predictor.blocks(growing, start=start, progress=screen.progress, language=language):
+                interruption.check()  # before a row is believed: a library may have made an error of the interrupt
                 _tell_failed(block, screen)
                 write(rows.text(block))
                 failed += sum(bool(row.get("error")) for row in block)
@@ -185,12 +204,19 @@ def _interrupted(growing: GrowingFiles, counted: RowsWritten, n: int) -> Interru
     )
 
 
-def check_places(output: Path | None, boxes: Sequence[Path], files: Sequence[str]) -> None:
+def check_places(
+    output: Path | None,
+    files: Sequence[str],
+    *,
+    masks: Path | None = None,
+    boxes: Sequence[Path] = (),
+    overlays: Path | None = None,
+) -> None:
     """Nothing, or the error that rows would have no place, or take that of something else: before a model is loaded.
 
     Args:
-        boxes: Of the option of this name.
         files: To be predicted.
+        masks, boxes, overlays: Of the options of these names.
 
     Raises:
         SpecError: --output would replace what is to be predicted, or two options name one file; or an input has no name.
@@ -201,20 +227,64 @@ def check_places(output: Path | None, boxes: Sequence[Path], files: Sequence[str
             text("One of the files has an empty name.", "有一个文件的名称为空。"),
             text("A variable of the shell may be unset.", "可能是某个 shell 变量没有设置。"),
         )
-    refuse_collisions([*([] if output is None else [("output", output)]), *(("boxes", one) for one in boxes)], [])
+    as_folders = [one for one in boxes if one.is_dir() or not one.suffix]  # as `AnswerFiles` tells them
+    growing = [] if output is None else [("output", output)]
+    growing += [("boxes", one) for one in boxes if one not in as_folders]
+    folders = [("boxes", one, ".txt") for one in as_folders]
+    folders += [(option, one, ".png") for option, one in (("masks", masks), ("overlays", overlays)) if one is not None]
+    refuse_collisions(growing, folders)
+    for option, path in growing:
+        _refuse_unfinished(option, path, [*growing, *((name, folder) for name, folder, _ in folders)])
     if output is None:
         return
     check_place(output)
-    if any(_same_file(output, file) for file in files if output.exists()):
-        other = output.with_name(f"{output.stem}-answers{output.suffix}")
+    for place in (output, *unfinished_names(output)):
+        if place.exists() and any(_same_file(place, file) for file in files):
+            other = output.with_name(f"{output.stem}-answers{output.suffix}")
+            raise SpecError(
+                text(
+                    "{p} is to be predicted, and --output would replace it.",
+                    "{p} 是要预测的文件，--output 会将其覆盖。",
+                    p=place,
+                ),
+                do=text("Name another file: --output {o}", "请指定另一个文件：--output {o}", o=shlex.quote(str(other))),
+            )
+
+
+def _refuse_unfinished(option: str, path: Path, outputs: Sequence[tuple[str, Path]]) -> None:
+    """Nothing, or the error that an output has a name that is needed until the file `path` of `option` is whole."""
+    needed = {os.path.realpath(one) for one in unfinished_names(path)}
+    other = next((one for one in outputs if os.path.realpath(one[1]) in needed), None)
+    if other is not None:
         raise SpecError(
             text(
-                "{p} is to be predicted, and --output would replace it.",
-                "{p} 是要预测的文件，--output 会将其覆盖。",
-                p=output,
+                "--{a} {p}: a file of this name is needed until --{b} {f} is whole.",
+                "--{a} {p}：在 --{b} {f} 写完之前需要使用该文件名。",
+                a=other[0], p=other[1], b=option, f=path,
             ),
-            do=text("Name another file: --output {o}", "请指定另一个文件：--output {o}", o=shlex.quote(str(other))),
-        )
+            do=text("Give one of them another name.", "请为其中之一改用别的名称。"),
+        )  # fmt: skip
+
+
+def check_no_picture(output: Path | None, sources: Sequence[Path]) -> None:
+    """Nothing, or the error that --output would be one of the pictures in a folder that is to be predicted.
+
+    Args:
+        sources: Folders that the inputs were listed from.
+
+    Raises:
+        SpecError: It would.
+    """
+    if output is None or output.suffix.casefold() not in PICTURE_SUFFIXES:
+        return
+    place = Path(os.path.realpath(output))
+    inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
+    if inside is not None:
+        raise SpecError(
+            text("--output {p} is called like a picture, in a folder of pictures ({f}).", "--output {p} 的名称与图片相同，且位于图片文件夹 {f} 中。", p=output, f=inside),
+            text("It would replace a picture, or be read as one the next time.", "它会覆盖图片，或在下次被当作图片读取。"),
+            text("Give the file another ending: --output {o}", "请改用其他后缀：--output {o}", o=shlex.quote(str(output.with_suffix(".csv")))),
+        )  # fmt: skip
 
 
 def _same_file(one: Path, other: str) -> bool:

@@ -61,7 +61,7 @@ def predict(
     threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax
     """
     from weigh.cli.output import open_screen
-    from weigh.cli.predicting import StandardOutput, check_places, summary, write_predictions
+    from weigh.cli.predicting import StandardOutput, check_no_picture, check_places, summary, write_predictions
     from weigh.cli.rows import check_suffix
     from weigh.record.study_folders import refuse_data
     from weigh.study import Study
@@ -70,8 +70,8 @@ def predict(
         format = "csv" if output is None else check_suffix(output, (".csv", ".jsonl")).removeprefix(".")
     check_format(format, ("csv", "jsonl"))
     language = detect_language(lang)
-    check_places(output, boxes, files)
-    places = {"masks": masks, "boxes": boxes, "overlays": overlays}
+    places: dict[str, Any] = {"masks": masks, "boxes": boxes, "overlays": overlays}
+    check_places(output, files, **places)
     write_to = StandardOutput() if output is None else output
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         try:
@@ -84,6 +84,7 @@ def predict(
             raise Interrupted(text("Interrupted before anything was predicted.", "在开始预测之前已中断。")) from None
         if not len(predictor):
             raise _nothing_in(files[0], predictor.model.meaning.medium)
+        check_no_picture(output, predictor.new.sources)
         written = write_predictions(predictor, write_to, format, _absolute(places), screen)
     if isinstance(write_to, StandardOutput):
         write_to.close()

@@ -58,8 +58,7 @@ class AnswerFiles:
         refuse_collisions([(kind.written, target) for target in self.targets], folders)
         self.names_of = {suffix: answer_names(self.names, suffix) for _, _, suffix in folders}
         for option, folder, suffix in folders:
-            if suffix == ".png":
-                refuse_among_pictures(option, folder, self.names_of[suffix], paths, self.names, sources)
+            refuse_among_pictures(option, folder, self.names_of[suffix], paths, self.names, sources)
 
     def open(self, growing: GrowingFiles) -> None:
         """Begin, or go on.
@@ -97,6 +96,19 @@ class AnswerFiles:
             use_picture(self.paths[i], lambda picture: draw(decision, picture, self.classes).save(png, "PNG"))
             write_file(self.overlays / self.names_of[".png"][i], png.getvalue(), flush=False)
 
+    def lacks(self, upto: int, failed: int) -> bool:
+        """Whether files that were written of the first `upto` examples are gone.
+
+        Args:
+            failed: How many of these could not be read; they have no files.
+        """
+        places = [(target, form.suffix) for target, form in self.forms if form.each is not None]
+        places += [] if self.overlays is None else [(self.overlays, ".png")]
+        gone = [
+            sum(not os.path.isfile(folder / name) for name in self.names_of[suffix][:upto]) for folder, suffix in places
+        ]
+        return max(gone, default=0) > failed
+
     def close(self) -> None:
         """What stands behind the last row."""
         for target, whole, _ in self.rows:
@@ -113,25 +125,37 @@ def refuse_collisions(files: Sequence[tuple[str, Path]], folders: Sequence[tuple
     Raises:
         SpecError: They would.
     """
-    option_by_place: dict[tuple[str, str], str] = {}
-    for option, path, suffix in [*((option, path, "") for option, path in files), *folders]:
-        place = (os.path.realpath(path), suffix)
-        if place in option_by_place:
-            first = option_by_place[place]
-            raise SpecError(
-                text(
-                    "--{a} and --{b} both name {p}.", "--{a} 与 --{b} 指定了同一位置 {p}。", a=first, b=option, p=path
-                ),
-                text("One would replace what the other writes.", "其中一个会覆盖另一个写入的内容。"),
-                text("Name two places.", "请分别指定不同的位置。"),
-            )
-        option_by_place[place] = option
+    outputs = [(option, path, "") for option, path in files] + list(folders)
+    places = [Path(os.path.realpath(path)) for _, path, _ in outputs]
+    for j, (b, path, suffix) in enumerate(outputs):
+        for i, (a, other, other_suffix) in enumerate(outputs[:j]):
+            if places[i] == places[j] and (suffix == other_suffix or "" in (suffix, other_suffix)):
+                raise SpecError(
+                    text("--{a} and --{b} both name {p}.", "--{a} 与 --{b} 指定了同一位置 {p}。", a=a, b=b, p=path),
+                    text("One would replace what the other writes.", "其中一个会覆盖另一个写入的内容。"),
+                    text("Name two places.", "请分别指定不同的位置。"),
+                )
+            if not other_suffix and places[i] in places[j].parents:
+                raise _inside_a_file(a, other, b, path)
+            if not suffix and places[j] in places[i].parents:
+                raise _inside_a_file(b, path, a, other)
+
+
+def _inside_a_file(file_option: str, file: Path, option: str, path: Path) -> SpecError:
+    return SpecError(
+        text(
+            "--{a} {f} is to be a file, and --{b} {p} lies in a folder of that name.",
+            "--{a} {f} 是要写入的文件，而 --{b} {p} 位于同名的文件夹中。",
+            a=file_option, f=file, b=option, p=path,
+        ),
+        do=text("Name two places.", "请分别指定不同的位置。"),
+    )  # fmt: skip
 
 
 def refuse_among_pictures(
     option: str, folder: Path, made: Sequence[str], paths: Sequence[str], names: Sequence[str], sources: Sequence[Path]
 ) -> None:
-    """Nothing, or the error that what is written would replace a picture, or be taken for one the next time.
+    """Nothing, or the error that what is written would replace a picture or labels beside it, or be taken for a picture the next time.
 
     Args:
         made: Names of what is written to `folder`.
@@ -141,9 +165,19 @@ def refuse_among_pictures(
     Raises:
         SpecError: It would.
     """
-    place = Path(os.path.realpath(folder))
+    place, pictures = Path(os.path.realpath(folder)), any(name.endswith(".png") for name in made)
     inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
+    if inside is None and not pictures:
+        inside = next(
+            (one for one in {os.path.dirname(path) or "." for path in paths} if place == Path(os.path.realpath(one))),
+            None,
+        )
     if inside is not None:
+        why = text(
+            "What is written there would replace pictures, or be read as pictures the next time.",
+            "写入的文件会覆盖图片，或在下次被当作图片读取。",
+        )
+        labels = text("Labels that lie beside the pictures would be replaced.", "图片旁已有的标注文件会被覆盖。")
         raise SpecError(
             text(
                 "--{o} {f} lies in {s}, the folder of the pictures.",
@@ -152,13 +186,15 @@ def refuse_among_pictures(
                 f=folder,
                 s=inside,
             ),
-            text(
-                "What is written there would replace pictures, or be read as pictures the next time.",
-                "写入的文件会覆盖图片，或在下次被当作图片读取。",
-            ),
+            why if pictures else labels,
             text("Name a folder outside of it.", "请指定该文件夹以外的文件夹。"),
         )
-    below, originals = os.path.relpath(place, os.path.realpath(_shared(paths))), set(names)
+    if not pictures:
+        return
+    try:
+        below, originals = os.path.relpath(place, os.path.realpath(_shared(paths))), set(names)
+    except ValueError:  # on another drive of Windows
+        return
     lost = next(
         (name for name in made if Path(os.path.normpath(os.path.join(below, name))).as_posix() in originals), None
     )
@@ -225,8 +261,22 @@ def names_below(paths: Sequence[str]) -> list[str]:
 
 
 def _shared(paths: Sequence[str]) -> str:
-    """The deepest folder that all paths lie in."""
-    return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]) if paths else ""
+    """The deepest folder that all paths lie in.
+
+    Raises:
+        SpecError: There is none: they lie on several drives of Windows.
+    """
+    try:
+        return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths]) if paths else ""
+    except ValueError:
+        raise SpecError(
+            text("The pictures lie on several drives.", "图片位于多个驱动器上。"),
+            text("Answers are named after the folder that all pictures share.", "结果文件按所有图片共同的文件夹命名。"),
+            text(
+                "Predict the pictures of each drive with a command of their own.",
+                "请对每个驱动器上的图片分别运行命令。",
+            ),
+        ) from None
 
 
 def answer_names(names: Sequence[str], suffix: str = ".png") -> list[str]:

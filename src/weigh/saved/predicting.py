@@ -53,6 +53,10 @@ class Predictor:
         """Files of answers that grow with the rows."""
         return [] if self.files is None else self.files.targets
 
+    def lacks(self, upto: int, failed: int) -> bool:
+        """`AnswerFiles.lacks`."""
+        return self.files is not None and self.files.lacks(upto, failed)
+
     def blocks(
         self,
         growing: GrowingFiles | None = None,

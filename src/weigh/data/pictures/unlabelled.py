@@ -3,6 +3,7 @@ holds, near copies, and damaged files."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def new_pictures(
     files: list[str] = []
     folders: list[Path] = []
     for path in paths:
-        if path and Path(path).is_dir():  # an empty path would be the folder that weigh was started in
+        if path and os.path.isdir(path):  # an empty path would be the folder that weigh was started in
             folders.append(Path(path))
             pictures, others = _list_pictures(Path(path))
             files += [str(Path(path, name)) for name in pictures]

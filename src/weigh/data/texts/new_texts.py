@@ -7,6 +7,7 @@ without a header means.
 
 from __future__ import annotations
 
+import errno
 import json
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = ["new_sentences", "new_texts", "read_new_texts"]
 
 Rows = list[tuple[str, ...]]
 FEW_LINES = 5
+SHORT = 80  # letters of what was given in place of a file
 ONE_TEXT = text(
     "Name a table or a file with a text per line; a text itself is given in Python in a list, or to the command on standard input: echo TEXT | weigh predict STUDY -",
     "请指定表格，或每行一条文本的文件；若要直接给出文本：在 Python 中用列表，在命令行中用标准输入：echo 文本 | weigh predict 研究 -",
@@ -81,7 +83,16 @@ def read_new_texts(
     if str(path) == "-":
         content = whole_lines(_standard_input())
         return read_sentences(content, path, ".txt") if tokens else _lines(content, path, pair=pair)
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        short = str(path)[:SHORT] + "…"
+        raise DataError(
+            text("There is no file {p}.", "没有文件 {p}。", p=short), do=ONE_TEXT
+        ) from None  # a text in place of a name
+    if not is_there:
         raise no_file(path, do=None if path.is_dir() else did_you_mean(path) or ONE_TEXT)
     if is_written_as(path, PARQUET):
         if tokens:
