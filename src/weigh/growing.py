@@ -22,7 +22,7 @@ from weigh.disk import TAKEN, flush_folder, make_folder, storage_error, storage_
 from weigh.errors import StorageError
 from weigh.language import text
 
-__all__ = ["GONE", "GrowingFiles", "check_place", "part_of", "unfinished_names"]
+__all__ = ["GrowingFiles", "check_place", "part_of", "unfinished_names"]
 
 FORMAT = 1
 KEEP_EVERY = 5.0  # seconds: what was marked is on the disk so much later at most
@@ -171,7 +171,9 @@ class GrowingFiles:
                 # file systems without locks: nothing but a second process at the same time is lost
             if not (path.exists() and os.path.samestat(os.fstat(handle), path.stat())):
                 raise _taken(path)  # it was finished, and renamed, meanwhile
-            if made:  # said no earlier: two processes may both have found none, and this one could delete what the other writes
+            if (
+                made
+            ):  # known only now: two processes may both have found no part, and one without the lock must not delete it
                 self._new.append(path)
 
     def _begin(self) -> None:
@@ -181,7 +183,7 @@ class GrowingFiles:
         filled = [target for target, part in self._parts.items() if os.fstat(part.file.fileno()).st_size]
         if lies_there and not earlier and not filled:
             raise _strange(self._state)
-        if not lies_there or earlier:  # a description that is damaged names nobody's files: they are taken for its own
+        if not lies_there or earlier:  # a damaged one cannot say what belongs to it
             strange = [target for target in filled if self._place(target) not in earlier.get("targets", ())]
             if strange:
                 raise _strange(part_of(strange[0]))

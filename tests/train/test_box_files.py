@@ -133,8 +133,12 @@ def test_a_folder_that_is_there_may_have_a_name_with_a_point(tmp_path):
 @pytest.mark.parametrize("sources", [["p"], []])
 def test_labels_beside_the_pictures_are_not_replaced(tmp_path, monkeypatch, sources):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SpecError, match=r"--boxes p lies in p, the folder of the pictures\.\nLabels"):
+    with pytest.raises(
+        SpecError, match=r"--boxes p: what is written would lie in p, the folder of the pictures\.\nLabels"
+    ):
         AnswerFiles(BOXES, CLASSES, ["p/1.jpg"], {"boxes": [Path("p")]}, None, [Path(one) for one in sources])
+    with pytest.raises(SpecError, match="would lie in p/a, "):
+        AnswerFiles(BOXES, CLASSES, ["p/a/1.jpg", "p/b/2.jpg"], {"boxes": [Path("p")]}, None)
     with pytest.raises(SpecError, match="--boxes and --overlays both name"):
         AnswerFiles(BOXES, CLASSES, ["p/1.jpg"], {"boxes": [Path("b.json")]}, Path("b.json"))
     AnswerFiles(BOXES, CLASSES, ["p/1.jpg"], {"boxes": [Path("q")]}, Path("q"))

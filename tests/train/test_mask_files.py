@@ -157,8 +157,8 @@ def test_answers_are_not_written_in_the_form_of_another_kind(tmp_path, kind, ans
         (["p/a/1.png", "p/b/2.png"], "p", None, [], "one of the pictures"),
         (["p/a/1.jpg", "p/b/1.png"], "p/b", None, [], None),
         (["p/1.jpg"], "m", "p", [], None),
-        (["p/1.jpg"], "p/masks", None, ["p"], "lies in .*p, the folder of the pictures"),
-        (["p/1.jpg"], None, "p", ["p"], "--overlays .*lies in"),
+        (["p/1.jpg"], "p/masks", None, ["p"], "would lie in .*p, the folder of the pictures"),
+        (["p/1.jpg"], None, "p", ["p"], "--overlays .*would lie in"),
         (["p/1.jpg"], "m", "m", [], "--masks and --overlays both name"),
     ],
 )

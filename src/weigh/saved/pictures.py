@@ -168,10 +168,9 @@ def refuse_among_pictures(
     place, pictures = Path(os.path.realpath(folder)), any(name.endswith(".png") for name in made)
     inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
     if inside is None and not pictures:
-        inside = next(
-            (one for one in {os.path.dirname(path) or "." for path in paths} if place == Path(os.path.realpath(one))),
-            None,
-        )
+        beside = {os.path.realpath(one) for one in {os.path.dirname(place / name) for name in made}}
+        folders = dict.fromkeys(os.path.dirname(path) or "." for path in paths)
+        inside = next((one for one in folders if os.path.realpath(one) in beside), None)
     if inside is not None:
         why = text(
             "What is written there would replace pictures, or be read as pictures the next time.",
@@ -180,8 +179,8 @@ def refuse_among_pictures(
         labels = text("Labels that lie beside the pictures would be replaced.", "图片旁已有的标注文件会被覆盖。")
         raise SpecError(
             text(
-                "--{o} {f} lies in {s}, the folder of the pictures.",
-                "--{o} {f} 位于图片文件夹 {s} 中。",
+                "--{o} {f}: what is written would lie in {s}, the folder of the pictures.",
+                "--{o} {f}：写入的文件会位于图片文件夹 {s} 中。",
                 o=option,
                 f=folder,
                 s=inside,
