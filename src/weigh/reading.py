@@ -36,6 +36,12 @@ COUNTED = (
     "metrics.primary", "metrics.also", "metrics.rope",
 )  # fmt: skip
 
+NOT_WITH_GOLD = (
+    "data.label_offset",
+    "data.positive",
+    "data.slices",
+)  # they ask for classes of whole examples, or columns of a table
+
 
 def read_predictions(
     *paths: str | Path,
@@ -47,8 +53,8 @@ def read_predictions(
 
     Args:
         paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
-            p:CLASS for each class, optional set, fold, group; or folders with one .npy, .npz or .json file for each model.
-        labels: For folders: a file of labels for each.
+            p:CLASS for each class, optional set, fold, group; or one .npy, .npz or .json file for each model, or folders of them.
+        labels: For arrays: a file of labels for each folder, or one for all files.
         gold: What is right. For entities a file of tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them. For boxes a
             COCO file (its pictures need not be there), or a folder or table as `weigh data` reads it; `paths` are then results as COCO has them.
         settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.
@@ -62,14 +68,15 @@ def read_predictions(
     from weigh.record.predictions_entities import read_entities
 
     for setting in settings:
-        if (name := setting.partition("=")[0].strip()) not in COUNTED:
+        counted = [name for name in COUNTED if gold is None or name not in NOT_WITH_GOLD]
+        if (name := setting.partition("=")[0].strip()) not in counted:
             raise SpecError(
                 text(
                     "--set {n} does not count where predictions are read.",
                     "读取预测结果时，--set {n} 不起作用。",
                     n=name,
                 ),
-                do=text("These do: {k}.", "可用的设置：{k}。", k=", ".join(COUNTED)),
+                do=text("These do: {k}.", "可用的设置：{k}。", k=", ".join(counted)),
             )
     if not paths:
         raise SpecError(text("No file was given.", "没有给出文件。"))
@@ -89,8 +96,8 @@ def read_predictions(
         raise SpecError(
             text("--gold and --labels cannot be used together.", "--gold 与 --labels 不能同时使用。"),
             do=text(
-                "Tags of tokens and boxes have --gold, folders of arrays --labels.",
-                "词的标记和检测框用 --gold，数组文件夹用 --labels。",
+                "Tags of tokens and boxes have --gold, arrays --labels.",
+                "词的标记和检测框用 --gold，数组用 --labels。",
             ),
         )
     truth = user_path(gold)

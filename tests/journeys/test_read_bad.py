@@ -143,7 +143,7 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
 
 def test_labels_are_not_ignored_beside_a_table(tmp_path, capsys):
     code, _, error = read(tmp_path, capsys, rows_of(n=40), "--labels", "labels.npy")
-    assert (code, "--labels is for folders" in error) == (2, True)
+    assert (code, "--labels is for arrays" in error) == (2, True)
 
 
 def test_json_lines_are_read_and_workbooks_named(tmp_path, capsys):

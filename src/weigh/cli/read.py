@@ -24,12 +24,12 @@ def read(
         typer.Argument(
             metavar="PREDICTIONS...",
             help="Tables with columns example, label, model, run and prediction or p:CLASS (optional set, fold, group), "
-            "or folders with one .npy, .npz or .json file for each model.",
+            "or one .npy, .npz or .json file for each model, or folders of them.",
         ),
     ],
     labels: Annotated[
         list[Path],
-        typer.Option("--labels", help="For a folder: .npy, .npz or .json file of its labels; one for each folder."),
+        typer.Option("--labels", help="For arrays: .npy, .npz or .json file of their labels; one for each folder."),
     ] = [],
     gold: Annotated[
         Path | None,

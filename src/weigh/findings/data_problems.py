@@ -131,6 +131,10 @@ QUESTIONS: dict[str, Text] = {
     "repeated-detection": text("Are detections repeated?", "是否有重复的检测？"),
     "many-detections": text("Are there more detections than count?", "是否有检测数量超过计数上限？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
+    "other-decision": text(
+        "Are there decisions that are not for the most probable class?", "是否有判断结果不是概率最大的类别？"
+    ),
+    "training-rows": text("Are there predictions of training examples?", "是否有对训练样本的预测？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
     "repeated-prediction": text("Does the table repeat rows?", "表格中是否有重复的行？"),
     "copied-model": text("Do several models give the same predictions?", "是否有多个模型的预测完全相同？"),

@@ -10,7 +10,6 @@ Before it: `predictions_table.py`, `predictions_folder.py`, `predictions_checks.
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError, SpecError, did_you_mean
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
@@ -27,8 +27,9 @@ from weigh.plan.prepare import positive_last
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions_answers import Answers, PredictionTable
+from weigh.record.predictions_cells import are_measurements
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
-from weigh.record.predictions_folder import read_folders
+from weigh.record.predictions_folder import hold_arrays, read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
 from weigh.record.predictions_shift import check_shift, moved_labels
 from weigh.record.predictions_table import read_tables
@@ -41,6 +42,7 @@ SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives 
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite
 OUTVOTED = 1e3  # added to the log probability of a decision that is not the most probable class
 MOST_CELLS = 4e8  # predictions × classes kept in memory as float32: 1.6 GB
+MANY_NUMBERS = 20  # so many different numbers with a fraction are measurements, no classes
 MANY_CLASSES = 100  # from here on, half as many classes as examples means that the labels are no classes
 DECISIONS = ("balanced_accuracy", "accuracy", "f1", "precision", "recall")  # metrics that need no probabilities
 UNTRAINED = text("nothing was trained here", "这里没有做任何训练")
@@ -66,32 +68,12 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
     for path in paths:
         if not path.exists():
             raise DataError(text("{p} does not exist.", "{p} 不存在。", p=path), do=did_you_mean(path))
-    folders = [path for path in paths if path.is_dir()]
-    if folders and len(folders) < len(paths):
-        raise DataError(
-            text("Folders and tables cannot be read together.", "不能同时读取文件夹和表格。"),
-            do=text("Give either tables or folders of arrays.", "请只给出表格，或只给出数组文件夹。"),
-        )
-    if folders and not labels:
-        raise DataError(
-            text("{p} is a folder: the labels are missing.", "{p} 是文件夹：缺少标签。", p=folders[0]),
-            do=text(
-                "Give the labels of its examples: weigh read {p} --labels LABELS.npy",
-                "请给出其样本的标签：weigh read {p} --labels LABELS.npy",
-                p=shlex.quote(str(folders[0])),
-            ),
-        )
-    if labels and not folders:
-        raise SpecError(
-            text(
-                "--labels is for folders of arrays; a table has its own column label.",
-                "--labels 只用于数组文件夹；表格用自己的 label 列。",
-            ),
-            do=text("Leave out --labels.", "请去掉 --labels。"),
-        )
+    arrays = hold_arrays(paths, labels)
     offset = spec.data.label_offset
     table = (
-        read_folders(folders, labels, offset) if folders else read_tables(paths, partial(moved_labels, offset=offset))
+        read_folders(paths, labels, offset)
+        if arrays
+        else read_tables(paths, partial(moved_labels, offset=offset), spec.data.slices)
     )
     return results_of(check_shift(table, offset), spec)
 
@@ -108,6 +90,7 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         members = np.flatnonzero(table.set == name)
         inside = [a.about(members, len(table.set)) for a in table.answers]
         if at:
+            problems += _without_answers(inside, name)
             inside = [a for a in inside if len(a.which)]
         common, answers, left_out = keep_common(len(members), inside, table.example[members])
         problems += left_out
@@ -186,6 +169,20 @@ def results_of_models(
     return results.with_winner(choose_winner(results))
 
 
+def _without_answers(answers: Sequence[Answers], name: str) -> list[Problem]:
+    """Models that say nothing about a further test set."""
+    lacking = {a.model for a in answers} - {a.model for a in answers if len(a.which)}
+    if not lacking:
+        return []
+    sentence = text(
+        'These models have no predictions for the set "{s}": {m}.',
+        "以下模型没有对集合“{s}”的预测：{m}。",
+        s=name,
+        m=", ".join(sorted(lacking, key=natural_key)),
+    )
+    return [Problem("missing-prediction", sentence, severity="note")]
+
+
 def _check_size(table: PredictionTable) -> None:
     n, k = len(table.example), len(table.classes)
     if k < 2:
@@ -202,6 +199,27 @@ def _check_size(table: PredictionTable) -> None:
                 "几乎不重复的标签是名称或测量值，而不是类别。",
             ),
             text("Check which column is called label and prediction.", "请检查 label 列和 prediction 列是否正确。"),
+        )
+    if (
+        k > MANY_NUMBERS
+        and not any(a.probabilities is not None for a in table.answers)
+        and are_measurements(table.classes)
+    ):
+        raise DataError(
+            text(
+                "Labels and predictions are numbers with a fraction, {k} different ones ({c}, …).",
+                "标签和预测是带小数的数值，共有 {k} 个不同取值（{c} 等）。",
+                k=k,
+                c=", ".join(table.classes[:3]),
+            ),
+            text(
+                "They are measurements: how far an answer is off would not count.",
+                "这是测量值，而答案相差多少在这里不计入。",
+            ),
+            text(
+                "weigh read compares models that name classes. Give the classes, such as ranges of the values.",
+                "weigh read 比较的是给出类别的模型。请给出类别，例如数值区间。",
+            ),
         )
     cells = sum(len(a.which) for a in table.answers) * k
     if cells > MOST_CELLS:
@@ -313,18 +331,21 @@ def _fill(
 ) -> StudySpec:
     also = spec.metrics.also
     if not probable:
-        if not spec.primary.startswith(DECISIONS):
-            raise SpecError(
-                text(
-                    "metrics.primary: {m} needs probabilities, and only decisions were given.",
-                    "metrics.primary：{m} 需要概率，而这里只提供了判断结果。",
-                    m=spec.primary,
-                ),
-                do=text(
-                    "Give p:CLASS columns, or choose a metric of decisions, such as accuracy.",
-                    "请提供 p:类别名 列，或选择只需判断结果的指标，例如 accuracy。",
-                ),
-            )
+        wanted = {"metrics.primary": [spec.primary], "metrics.also": also or []}
+        for setting, names in wanted.items():
+            if lacking := [name for name in names if not name.startswith(DECISIONS)]:
+                raise SpecError(
+                    text(
+                        "{s}: {m} needs probabilities, and only decisions were given.",
+                        "{s}：{m} 需要概率，而这里只提供了判断结果。",
+                        s=setting,
+                        m=lacking[0],
+                    ),
+                    do=text(
+                        "Give p:CLASS columns, or choose a metric of decisions, such as accuracy.",
+                        "请提供 p:类别名 列，或选择只需判断结果的指标，例如 accuracy。",
+                    ),
+                )
         also = also if also is not None else LABEL.metrics(len(examples.classes))
         also = [name for name in also if name.startswith(DECISIONS)]
     most = 2 if folds is None else max(int(f.max()) + 1 for f in folds.values())

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from weigh.errors import DataError
-from weigh.language import join_texts, text
+from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers, PredictionTable
 
@@ -72,8 +72,25 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
 
 def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[Problem]]:
     """Probabilities that are all 0 or 1 are decisions: to read certainty out of them would be to invent it."""
-    if any(a.probabilities is None or not np.isin(a.probabilities, (0.0, 1.0)).all() for a in answers):
+    certain = [a.probabilities is not None and np.isin(a.probabilities, (0.0, 1.0)).all() for a in answers]
+    if not any(certain) or any(a.probabilities is None for a in answers):
         return tuple(answers), []
+    if not all(certain):
+        names = [name for name, bare in zip(_names(answers), certain, strict=True) if bare]
+        sentence = text(
+            "All probabilities of {m} are 0 or 1, those of others are not.",
+            "{m} 的所有概率都是 0 或 1，其他模型则不是。",
+            m=", ".join(names[:5]) + (", …" if len(names) > 5 else ""),
+        )
+        why = text(
+            "If they are decisions written as probabilities, metrics that need probabilities (AUROC, log loss …) and calibration are unfair to them.",
+            "如果这是写成概率的判断结果，需要概率的指标（AUROC、对数损失等）和校准结论对它们就不公平。",
+        )
+        do = text(
+            "Give their probabilities, or compare all models by their decisions: the column prediction without p: columns.",
+            "请给出它们的概率；或只按判断结果比较所有模型：只用 prediction 列，不用 p: 列。",
+        )
+        return tuple(answers), [Problem("bare-probabilities", sentence, why=why, do=do, numbers={"models": len(names)})]
     sentence = text(
         "All probabilities are 0 or 1: they are read as decisions, and nothing is concluded from them about certainty.",
         "所有概率都是 0 或 1：按判断结果读取，不据此得出有关自信程度的结论。",
@@ -89,17 +106,17 @@ def keep_common(
     """The examples that every model has in every run, and the answers about them.
 
     Scores of different examples cannot be set side by side. A run that has less than half of the examples is set aside
-    before.
+    before, unless more would be set aside than are left.
 
     Returns:
         `(m,)` indices of the examples kept; the answers that are left, with `which` counted among these; what was left out.
 
     Raises:
-        DataError: Less than half of the examples are common to all.
+        DataError: Less than half of the examples are common to those that are left.
     """
     sizes = np.array([len(a.which) for a in answers])
     few = sizes < LEAST_SHARE * n
-    left = [a for a, out in zip(answers, few, strict=True) if not out]
+    left = [a for a, out in zip(answers, few, strict=True) if not out] if 2 * few.sum() <= len(few) else list(answers)
     seen = np.zeros(n, dtype=np.int64)
     for answer in left:
         seen[answer.which] += 1
@@ -109,7 +126,7 @@ def keep_common(
     worst = sorted(lacking, key=lambda name: -lacking[name])[:5]
     listed = ", ".join(f"{name} ({lacking[name]})" for name in worst) + (", …" if len(lacking) > len(worst) else "")
     if len(kept) < LEAST_SHARE * n:
-        raise _too_few_common(len(kept), n, listed)
+        raise _too_few_common(len(kept), n, listed, _called_otherwise(answers, names, example))
     if not lacking:
         return kept, tuple(answers), []
     problems = []
@@ -122,7 +139,7 @@ def keep_common(
     return kept, tuple(answer.about(kept, n) for answer in left), problems
 
 
-def _too_few_common(kept: int, n: int, listed: str) -> DataError:
+def _too_few_common(kept: int, n: int, listed: str, otherwise: Text) -> DataError:
     return DataError(
         text(
             "Only {k} of {n} examples have a prediction of every model. Most are missing from: {l}.",
@@ -130,12 +147,32 @@ def _too_few_common(kept: int, n: int, listed: str) -> DataError:
             k=kept,
             n=n,
             l=listed,
-        ),
+        )
+        + otherwise,
         text("Scores on different examples cannot be compared.", "不同样本上的得分无法比较。"),
         text(
-            "Give the predictions that are missing, or read the models that share their examples by themselves.",
-            "请补齐缺失的预测，或只读取样本相同的那些模型。",
+            "Give the predictions that are missing, or read the models that share their examples by themselves. An example must have the same name for all models.",
+            "请补齐缺失的预测，或只读取样本相同的那些模型。同一样本在所有模型中必须名称一致。",
         ),
+    )
+
+
+def _called_otherwise(answers: Sequence[Answers], names: Sequence[str], example: np.ndarray) -> Text:
+    """An example of each of two models that the other one lacks: mostly one example with two names."""
+    first = answers[0]
+    other = min(range(len(answers)), key=lambda i: len(np.intersect1d(answers[i].which, first.which)))
+    here, there = (
+        np.setdiff1d(one.which, without.which) for one, without in ((first, answers[other]), (answers[other], first))
+    )
+    if not len(here) or not len(there):
+        return text("", "")
+    return text(
+        "Only {a} has an example called '{x}', only {b} one called '{y}'.",
+        "名为“{x}”的样本只有 {a} 有，名为“{y}”的只有 {b} 有。",
+        a=names[0],
+        x=example[here[0]],
+        b=names[other],
+        y=example[there[0]],
     )
 
 
@@ -198,7 +235,7 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
         )
     folded: dict[str, list[str]] = {}
     for name in table.classes:
-        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)  # "-1" is not "1"
+        folded.setdefault(_plain(name), []).append(name)
     written = [names for names in folded.values() if len(names) > 1]
     if written:
         problems.append(
@@ -241,7 +278,47 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 do=text("Check how these predictions were written.", "请检查这些预测是如何写出的。"),
             )
         )
-    return [*problems, *_copies(answers), *_ties(answers)]
+    return [*problems, *_copies(answers), *_ties(answers), *_other_decisions(answers)]
+
+
+def _plain(name: str) -> str:
+    """How a class is written, without what programs change: capitals, blanks, zeros before a number. "-1" is not "1"."""
+    plain = " ".join(name.casefold().replace("_", " ").split())
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
+
+
+def _other_decisions(answers: Sequence[Answers]) -> list[Problem]:
+    """Decisions for another class than the most probable one: a threshold, or columns of probabilities that are named wrongly."""
+    counts: dict[str, int] = {}
+    for a, name in zip(answers, _names(answers), strict=True):
+        if a.probabilities is not None:
+            own = a.probabilities[np.arange(len(a.chosen)), a.chosen]
+            counts[name] = int((own < a.probabilities.max(axis=1)).sum())
+    total = sum(len(a.which) for a in answers)
+    worst = {name: count for name, count in counts.items() if count}
+    if not worst:
+        return []
+    most = max(worst, key=lambda name: worst[name])
+    often = any(2 * counts.get(name, 0) > len(a.which) for a, name in zip(answers, _names(answers), strict=True))
+    return [
+        Problem(
+            "other-decision",
+            text(
+                "{n} of {m} decisions are not for the most probable class (most often: {w}, {k}). Scores of decisions follow the column prediction, scores of "
+                "probabilities the p: columns.",
+                "{m} 个判断结果中有 {n} 个不是概率最大的类别（最多的是 {w}：{k} 个）。判断结果的得分依据 prediction 列，概率的得分依据 p: 列。",
+                n=sum(worst.values()),
+                m=total,
+                w=most,
+                k=worst[most],
+            ),
+            severity="warning" if often else "note",
+            numbers={"decisions": sum(worst.values()), "most": worst[most], "of": total},
+            do=text("Check that the p: columns are named rightly.", "请检查 p: 列的类别名称是否正确。")
+            if often
+            else None,
+        )
+    ]
 
 
 def _copies(answers: Sequence[Answers]) -> list[Problem]:

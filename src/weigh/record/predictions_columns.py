@@ -1,4 +1,4 @@
-"""What the columns of a table of predictions are called and how their numbers are written.
+"""What the columns of a table of predictions are called, what further ones are for, and how their numbers are written.
 
 Before it: a frame of text. After it: `predictions_table.py`.
 """
@@ -6,28 +6,79 @@ Before it: a frame of text. After it: `predictions_table.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weigh.data.names import compose
 from weigh.data.rows.columns import nearest_columns
+from weigh.data.tables.cells import as_cell
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
+from weigh.problem import Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["class_of", "missing_columns", "probabilities_as_written", "whole_numbers"]
+__all__ = [
+    "NAMES", "class_of", "equal_numbers", "further_columns", "missing_columns", "plain_names", "probabilities_as_written", "whole_numbers",
+]  # fmt: skip
 
+NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
+POINT = r"\.0+$"
 OTHER_NAMES = {
     "example": ("id", "index", "image", "path", "filename", "file", "row"),
     "label": ("y_true", "true", "truth", "target", "y", "gold", "true_label"),
-    "prediction": ("y_pred", "pred", "predicted", "predictions", "y_hat", "predicted_label"),
+    "prediction": (
+        "y_pred",
+        "pred",
+        "predicted",
+        "predictions",
+        "y_hat",
+        "predicted_label",
+        ".pred_class",
+        "pred_class",
+    ),
 }
+# Columns that may say what a missing one would, and what is wrong where they do and are not called so.
+ROLES = {
+    "fold": (
+        ("folds", "cv_fold", "cvfold", "cv", "fold_id", "fold_idx", "fold_no", "kfold", "折"),
+        text(
+            "If the predictions come from a cross-validation, intervals are too narrow: they do not allow for the training samples.",
+            "如果这些预测来自交叉验证，区间就偏窄：没有计入训练样本的影响。",
+        ),
+    ),
+    "group": (
+        ("groups", "group_id", "patient", "patient_id", "patientid", "subject", "subject_id", "participant", "participant_id", "病人", "患者"),
+        text("If examples of one value belong together, intervals are too narrow.", "如果取值相同的样本属于一体，区间就偏窄。"),
+    ),
+}  # fmt: skip
+BEFORE_CLASS = r"\.?(p|prob|probs|proba|probability|pred|pred_prob|score)[_.:\- ]+"  # "prob_cat", ".pred_cat", "p.cat"
+
+
+def plain_names(path: Path, written: Sequence[str]) -> list[str]:
+    """Names of columns in one form; "Label" is "label" where no other column is.
+
+    Raises:
+        DataError: Two columns of one name.
+    """
+    names = [compose(name.strip()) for name in written]
+    lowered = [name.casefold() for name in names]
+    names = [
+        low if low in NAMES and lowered.count(low) == 1 else name for name, low in zip(names, lowered, strict=True)
+    ]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(
+            text("{p} has several columns called '{c}'.", "{p} 中有多列名为“{c}”。", p=path, c=twice[0]),
+            text("Which one counts cannot be told.", "无法判断以哪一列为准。"),
+            text("Delete or rename all but one of them.", "请删除或重命名其余各列。"),
+        )
+    return names
 
 
 def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], columns_found: Text) -> DataError:
@@ -44,12 +95,82 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], col
     labels = {
         str(cell) for cell in cells if not isinstance(cell, (list, dict))
     }  # cells of a Parquet file may hold lists
-    bare = [c for c in frame.columns if c in labels]
-    renamed += [f"{c} → p:{c}" for c in bare] if "prediction" in missing and len(bare) > 1 else []
     do = columns_found
+    if "prediction" in missing and not any(one.endswith("→ prediction") for one in renamed):
+        bare = [(c, name) for c in frame.columns for name in labels if _names_class(c, name)]
+        renamed += [f"{c} → p:{name}" for c, name in bare] if len(bare) > 1 else []
+        if not bare and (wide := _answers_of_models(frame, labels)):
+            renamed += [f"{wide[0]} → prediction"] if len(wide) == 1 else []
+            do = (_one_row_each(wide) + columns_found) if len(wide) > 1 else do
     if renamed:
-        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + columns_found
+        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + do
     return DataError(join_texts(lines, "\n", "\n"), do=do)
+
+
+def _names_class(column: str, label: str) -> bool:
+    """Whether a column is called like a class, perhaps after "prob_" or the like."""
+    return column == label or re.fullmatch(BEFORE_CLASS + re.escape(label), column, re.IGNORECASE) is not None
+
+
+def _answers_of_models(frame: pl.DataFrame, labels: set[str]) -> list[str]:
+    """Columns that hold nothing but labels, several of them: each may be the answers of one model."""
+    named = {c: {as_cell(v) for v in frame[c].unique().to_list()} for c in frame.columns if c not in NAMES}
+    return [c for c, values in named.items() if len(values) > 1 and values <= labels] if len(labels) > 1 else []
+
+
+def _one_row_each(columns: Sequence[str]) -> Text:
+    return text(
+        "{c} look like the answers of one model each. Write one row for each model and example, with columns model and prediction (pandas: "
+        'table.melt(["example", "label"], {l}, "model", "prediction"); R: tidyr::pivot_longer).',
+        "{c} 看起来各是一个模型的答案。请改为每个模型、每个样本一行，用 model 列和 prediction 列表示（pandas："
+        'table.melt(["example", "label"], {l}, "model", "prediction")；R：tidyr::pivot_longer）。',
+        c=", ".join(columns[:8]),
+        l="[" + ", ".join(f'"{c}"' for c in columns[:8]) + "]",
+    )
+
+
+def further_columns(frame: pl.DataFrame, examples: pl.DataFrame, parts: Collection[str]) -> list[Problem]:
+    """What became of the columns that are not among `NAMES`, and those that seem to be meant for one of them.
+
+    Args:
+        examples: One row per example, with the columns that say one thing of each.
+        parts: Columns that became parts of the data.
+    """
+    others = [c for c in frame.columns if c not in (*NAMES, "row", "which") and not c.startswith("p:")]
+    problems = []
+    for role, (names, why) in ROLES.items():
+        meant = [c for c in others if c.casefold() in names and role not in frame.columns and c in examples.columns]
+        meant = [c for c in meant if 1 < examples[c].n_unique() < len(examples)]
+        problems += [
+            Problem(
+                "columns",
+                text("Column '{c}' is not read as '{r}'.", "“{c}”列没有被当作“{r}”读取。", c=column, r=role),
+                why=why,
+                do=text(
+                    "If it says that, rename it: {c} → {r}.", "如果确是此意，请重命名：{c} → {r}。", c=column, r=role
+                ),
+            )
+            for column in meant
+        ]
+    if others:
+        left = [c for c in others if c not in parts]
+        sentence = text("", "")
+        if parts:
+            sentence += text(
+                "Further columns, as parts of the data: {c}.", "其余的列，作为数据子集：{c}。", c=_listed([*parts])
+            )
+        if left:
+            sentence += text(
+                "Not used, since they say several things of one example, one of all, or hold measurements: {c}.",
+                "未使用（同一样本取值不一、所有样本取值相同，或是测量值）：{c}。",
+                c=_listed(left),
+            )
+        problems.append(Problem("columns", sentence, severity="note"))
+    return problems
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
@@ -57,14 +178,27 @@ def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     import polars as pl
 
     if all(frame[name].drop_nulls().str.contains(WHOLE).all() for name in columns):
-        return frame.with_columns(pl.col(name).str.replace(r"\.0+$", "") for name in columns)
+        return frame.with_columns(pl.col(name).str.replace(POINT, "") for name in columns)
+    return frame
+
+
+def equal_numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Names that are numbers, without ".0" where one program wrote it and another did not: 3.0 and 3 are one fold."""
+    import polars as pl
+
+    for name in ("example", "run", "fold", "group"):
+        if name in frame.columns:
+            cells = frame[name].drop_nulls()
+            pointed = cells.str.contains(POINT)
+            if pointed.any() and not pointed.all() and cells.str.contains(WHOLE).all():
+                frame = frame.with_columns(pl.col(name).str.replace(POINT, ""))
     return frame
 
 
 def class_of(column: str, probable: Sequence[str]) -> str:
     """The class of a p: column; where all are called by numbers, p:2.0 is class 2."""
     plain = all(re.fullmatch(WHOLE, name[2:].strip()) for name in probable)
-    return re.sub(r"\.0+$", "", column[2:].strip()) if plain else column[2:].strip()
+    return re.sub(POINT, "", column[2:].strip()) if plain else column[2:].strip()
 
 
 def probabilities_as_written(frame: pl.DataFrame, named: Sequence[str], numbers: np.ndarray) -> np.ndarray:

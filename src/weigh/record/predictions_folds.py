@@ -72,8 +72,8 @@ def number_folds(
                 "这样就无法判断训练样本对差异的影响。",
             ),
             text(
-                "Use the same folds in runs of the same name; or leave out the column fold, to compare the trained models as they are.",
-                "请让同名运行使用相同的折；或者去掉 fold 列，只比较这些训练好的模型本身。",
+                "Use the same folds in runs of the same name, and the same runs for all models; or leave out the column fold, to compare the trained models as they are.",
+                "请让同名运行使用相同的折，且所有模型的运行相同；或者去掉 fold 列，只比较这些训练好的模型本身。",
             ),
         )
     return folds, []

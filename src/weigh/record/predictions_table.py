@@ -15,20 +15,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.names import compose
-from weigh.data.rows.columns import line_problems, metadata_columns
+from weigh.data.rows.columns import line_problems, metadata_columns, nearest_columns
 from weigh.data.rows.listing import natural_key
-from weigh.data.tables.cells import as_cell
+from weigh.data.tables.cells import LIST_SEPARATOR, as_cell
 from weigh.data.tables.frames import read_frame
 from weigh.data.tables.table_files import TableFile
 from weigh.errors import DataError
 from weigh.files import open_regular
-from weigh.language import join_texts, text
+from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers, PredictionTable
+from weigh.record.predictions_cells import (
+    check_cells,
+    check_fold_names,
+    check_models,
+    check_prediction_cells,
+    check_scores,
+    check_several_labels,
+    check_words_for_nothing,
+    some_names,
+    training_rows,
+)
 from weigh.record.predictions_checks import check_probabilities
-from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
+from weigh.record.predictions_columns import (
+    NAMES,
+    class_of,
+    equal_numbers,
+    further_columns,
+    missing_columns,
+    plain_names,
+    probabilities_as_written,
+    whole_numbers,
+)
 from weigh.record.predictions_folder import names_of_files
+from weigh.record.predictions_repeats import read_once
 from weigh.spreadsheets import DEFUSED
 
 if TYPE_CHECKING:
@@ -36,17 +56,23 @@ if TYPE_CHECKING:
 
 __all__ = ["read_tables"]
 
-NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 NEEDED = ("example", "label")
-NEVER_NAN = ("label", "prediction", "fold", "group")  # there "NaN" is how a program wrote a missing cell
+NEVER_NAN = ("label", "prediction", "fold", "group")  # there these words are how a program wrote a missing cell
+NAN = ("nan", "<na>", "#n/a")
 FORMAT = text(
     "Columns: example, label, model, run, and prediction or one p:CLASS column for each class; optional: set, fold, group.",
     "所需的列：example、label、model、run，以及 prediction 或每个类别一列 p:类别名；可选：set、fold、group。",
 )
 
 
-def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list) -> PredictionTable:
+def read_tables(
+    paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list, slices: Sequence[str] | None = None
+) -> PredictionTable:
     """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file (`_with_models`).
+
+    Args:
+        move: Gives the labels another number to count from.
+        slices: Columns that become parts of the data; None: all that sort examples into kinds.
 
     Raises:
         DataError: Not a table, columns or cells missing, contradictions.
@@ -54,34 +80,38 @@ def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]
     import polars as pl
 
     repeats: list[Problem] = []
-    frame = pl.concat(_with_models(paths, [_read(path, repeats) for path in paths]), how="diagonal_relaxed")
-    if not len(frame):
-        raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
+    frames = [_read(path, repeats) for path in paths]
+    if empty := [path for path, frame in zip(paths, frames, strict=True) if not len(frame)]:
+        raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=empty[0]), do=FORMAT)
+    frame = pl.concat(_with_models(paths, frames), how="diagonal_relaxed")
     frame = frame.with_row_index("row", 1).with_columns(pl.when(pl.col("set") != "").then(pl.col("set")).alias("set"))
     if frame["set"].null_count() < len(frame):
-        _check_cells(frame, ["set"])
+        check_cells(frame, ["set"])
     frame = frame.with_columns(pl.col("set").fill_null(""))
     probable = [name for name in frame.columns if name.startswith("p:")]
-    hard = "prediction" in frame.columns
-    _check_cells(frame, [n for n in NAMES if n in frame.columns and n not in ("set", "prediction")])
-    if hard and (not probable or frame["prediction"].null_count() < len(frame)):
-        _check_cells(frame, ["prediction"])
-    else:
-        hard = False
+    hard = "prediction" in frame.columns and (not probable or frame["prediction"].null_count() < len(frame))
+    frame = _checked(frame, probable, hard=hard)
     frame = whole_numbers(frame, [n for n in ("label", "prediction") if n in frame.columns])
     frame = frame.with_columns(pl.Series("label", move(frame["label"].to_list()), dtype=pl.String))
     examples = _examples(frame)
+    parts = _slices(examples, slices)
+    notes = [
+        *check_several_labels(examples["label"].to_list()),
+        *training_rows(frame),
+        *further_columns(frame, examples, parts),
+    ]
     classes = _classes(frame, examples["label"], probable, hard=hard)
     frame = frame.join(
         examples.select("set", "example", "which"), on=["set", "example"], how="left", maintain_order="left"
     )
     probabilities, note = _probabilities(frame, probable)
-    frame, probabilities, repeated = _once(frame, probabilities, hard=hard)
+    frame, probabilities, repeated = read_once(frame, probabilities, hard=hard)
     index = {name: i for i, name in enumerate(classes)}
     code = {"return_dtype": pl.Int64, "default": None}
-    chosen = (
-        frame["prediction"].replace_strict(index, **code).to_numpy() if hard else probabilities.argmax(axis=1)  # type: ignore[union-attr]
-    )
+    chosen = probabilities.argmax(axis=1) if probabilities is not None else np.zeros(len(frame), dtype=np.int64)
+    if hard:
+        stated = frame["prediction"].replace_strict(index, **code).fill_null(-1).to_numpy()
+        chosen = np.where(stated < 0, chosen, stated)  # a model that states no decisions has probabilities
     group = examples["group"].to_numpy() if "group" in examples.columns else None
     return PredictionTable(
         name=paths[0].name.partition(".")[0] or paths[0].name,
@@ -91,8 +121,8 @@ def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]
         classes=classes,
         answers=_answers(frame, chosen, probabilities),
         group=group,
-        slices=_slices(examples),
-        problems=(*repeats, *note, *repeated),
+        slices=parts,
+        problems=(*repeats, *notes, *note, *repeated),
     )
 
 
@@ -103,13 +133,7 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     frame, repeated = read_frame(path, wanted=NEEDED)
     if repeated:
         problems += line_problems([TableFile(path, [], {}, True, "", repeated=repeated)], len(frame))
-    names = [compose(name.strip()) for name in frame.columns]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(
-            text("{p} has several columns called '{c}'.", "{p} 中有多列名为“{c}”。", p=path, c=twice[0]),
-            text("Which one counts cannot be told.", "无法判断以哪一列为准。"),
-            text("Delete or rename all but one of them.", "请删除或重命名其余各列。"),
-        )
+    names = plain_names(path, frame.columns)
     frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
     missing = [name for name in NEEDED if name not in frame.columns]
     if "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
@@ -117,7 +141,7 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     if missing:
         raise missing_columns(path, frame, missing, FORMAT)
     frame = frame.with_columns(  # lists, bytes and times as text: no column of a table may be of a type that stops it
-        pl.Series(c.name, [as_cell(v) for v in c.to_list()], pl.String)
+        pl.Series(c.name, _single([as_cell(v) for v in c.to_list()]), pl.String)
         for c in frame
         if not (c.dtype.is_numeric() or c.dtype in (pl.String, pl.Boolean))
     )
@@ -129,7 +153,7 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
     answers = pl.col([c for c in NEVER_NAN if c in others])
     frame = frame.with_columns(
-        pl.when((answers.str.to_lowercase() == "nan") & ~answers.is_in(sorted(named)))
+        pl.when(answers.str.to_lowercase().is_in(NAN) & ~answers.is_in(sorted(named)))
         .then(None)
         .otherwise(answers)
         .name.keep()
@@ -182,33 +206,29 @@ def _check_text(path: Path) -> None:
     )
 
 
-def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+def _single(cells: list[str | None]) -> list[str | None]:
+    """Lists of one name each are these names."""
+    if all(cell is None or (cell.startswith(LIST_SEPARATOR) and cell.count(LIST_SEPARATOR) == 1) for cell in cells):
+        return [cell and cell[1:] for cell in cells]
+    return cells
+
+
+def _checked(frame: pl.DataFrame, probable: Sequence[str], *, hard: bool) -> pl.DataFrame:
+    """The rows, none of which lacks a name or an answer; only the first set may have folds."""
     import polars as pl
 
-    lines = []
-    for name in columns:
-        empty = frame.filter(pl.col(name).is_null())
-        if len(empty):
-            lines.append(
-                text(
-                    "Column '{c}' is empty or NaN in {n} of {m} rows (the first: row {r}).",
-                    "“{c}”列在 {m} 行中有 {n} 行为空或为 NaN（第一处：第 {r} 行）。",
-                    c=name,
-                    n=len(empty),
-                    m=len(frame),
-                    r=empty["row"][0],
-                )
-            )
-    if lines:
-        raise DataError(
-            join_texts(lines, "\n", "\n"),
-            text("An empty cell could mean anything.", "空单元格含义不明。"),
-            text(
-                "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported. "
-                "If NaN is the name of a class, call it otherwise (not-a-number).",
-                "请补全单元格。如果模型没有给出答案，请删去该行：缺失的行会被统计并报告。如果 NaN 是类别名，请改用别的名称（如 not-a-number）。",
-            ),
-        )
+    if hard:
+        check_words_for_nothing(frame, probable)
+    check_cells(frame, [n for n in NAMES if n in frame.columns and n not in ("set", "fold", "prediction")])
+    if "fold" in frame.columns:
+        first = frame.filter(pl.col("set") == frame["set"][0])
+        check_cells(first, ["fold"])
+        check_fold_names(first)
+        frame = frame.with_columns(pl.col("fold").fill_null(""))
+    check_models(frame, probable)
+    if hard:
+        check_prediction_cells(frame, probable)
+    return equal_numbers(frame)
 
 
 def _examples(frame: pl.DataFrame) -> pl.DataFrame:
@@ -243,14 +263,30 @@ def _examples(frame: pl.DataFrame) -> pl.DataFrame:
     return per.select("set", "example", *fixed, *constant).with_row_index("which")
 
 
-def _slices(examples: pl.DataFrame) -> dict[str, np.ndarray]:
+def _slices(examples: pl.DataFrame, wanted: Sequence[str] | None) -> dict[str, np.ndarray]:
     cells = {c: examples[c].to_list() for c in examples.columns if c not in (*NAMES, "which")}
-    return {name: np.array([v or "" for v in column]) for name, column in metadata_columns(cells, set()).items()}
+    columns = metadata_columns(cells, set())
+    for name in wanted or ():
+        if name not in cells:
+            raise DataError(
+                text(
+                    "data.slices: there is no column '{n}' that says one thing of each example.",
+                    "data.slices：没有对每个样本取值唯一的“{n}”列。",
+                    n=name,
+                )
+                + nearest_columns(name, list(cells))
+            )
+        columns |= metadata_columns({name: cells[name]}, set(), kept=name)
+    return {
+        name: np.array([v or "" for v in column])
+        for name, column in columns.items()
+        if wanted is None or name in wanted
+    }
 
 
 def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, hard: bool) -> tuple[str, ...]:
     true_labels = set(labels)
-    predicted = set(frame["prediction"]) if hard else set()
+    predicted = set(frame["prediction"].drop_nulls()) if hard else set()
     if probable:
         named = [class_of(name, probable) for name in probable]
         unknown = sorted((true_labels | predicted) - set(named), key=natural_key)
@@ -259,22 +295,23 @@ def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, har
                 text(
                     "No p: column stands for these classes: {u}.",
                     "以下类别没有对应的 p: 列：{u}。",
-                    u=_some(unknown),
+                    u=some_names(unknown),
                 ),
                 text(
                     "Without their probabilities nothing can be said of examples of these classes.",
                     "没有它们的概率，就无法评价这些类别的样本。",
                 ),
-                text("Columns found: {c}.", "找到的列：{c}。", c=_some(probable)),
+                text("Columns found: {c}.", "找到的列：{c}。", c=some_names(probable)) + _other_class(unknown, named),
             )
         return tuple(sorted(dict.fromkeys(named), key=natural_key))
+    check_scores(true_labels, predicted)
     if not predicted & true_labels:
         raise DataError(
             text(
                 "No prediction is one of the labels. Labels: {a}. Predictions: {b}.",
                 "没有任何预测值出现在标签中。标签：{a}。预测值：{b}。",
-                a=_some(sorted(true_labels, key=natural_key)),
-                b=_some(sorted(predicted, key=natural_key)),
+                a=some_names(sorted(true_labels, key=natural_key)),
+                b=some_names(sorted(predicted, key=natural_key)),
             ),
             do=text(
                 "Write labels and predictions alike (both names, or both numbers).",
@@ -284,8 +321,15 @@ def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, har
     return tuple(sorted(true_labels | predicted, key=natural_key))
 
 
-def _some(names: Sequence[str], limit: int = 8) -> str:
-    return ", ".join(names[:limit]) + (f", … ({len(names)})" if len(names) > limit else "")
+def _other_class(unknown: Sequence[str], named: Sequence[str]) -> Text:
+    if len(unknown) > 1 or len(named) > 1:
+        return text("", "")
+    return text(
+        "Of two classes both have a column: p:{u} is 1 minus {c}.",
+        "两个类别都需要各自的列：p:{u} 为 1 减 {c}。",
+        u=unknown[0],
+        c=f"p:{named[0]}",
+    )
 
 
 def _probabilities(frame: pl.DataFrame, probable: list[str]) -> tuple[np.ndarray | None, list[Problem]]:
@@ -317,53 +361,6 @@ def _probabilities(frame: pl.DataFrame, probable: list[str]) -> tuple[np.ndarray
             ),
         )
     return check_probabilities(numbers)
-
-
-def _once(
-    frame: pl.DataFrame, probabilities: np.ndarray | None, *, hard: bool
-) -> tuple[pl.DataFrame, np.ndarray | None, list[Problem]]:
-    """Rows that say the same thing twice are read once; rows that contradict each other are an error."""
-    import polars as pl
-
-    key = ["which", "model", "run"]
-    rest = [c for c in frame.columns if c.startswith("p:") or c in ("fold", *(["prediction"] if hard else []))]
-    if not frame.select(pl.struct(key).is_duplicated().any()).item():
-        return frame, probabilities, []
-    kept = frame.select(pl.struct(*key, *rest).is_first_distinct()).to_series()
-    twice = frame.filter(kept).filter(pl.struct(key).is_duplicated())
-    if len(twice):
-        first = twice.row(0, named=True)
-        raise DataError(
-            text(
-                "{n} {n:|row contradicts|rows contradict} another row of the same example, model and run (the first: example {e}, model {m}, run {r}).",
-                "有 {n} 行与同一样本、同一模型、同一次运行的另一行相矛盾（第一处：样本 {e}，模型 {m}，运行 {r}）。",
-                n=len(twice),
-                e=first["example"],
-                m=first["model"],
-                r=first["run"],
-            ),
-            text("A model says one thing about an example in a run.", "一次运行中，模型对一个样本只有一个答案。"),
-            text(
-                "Say in a column run which run a row belongs to (and in a column set which test set). Columns found: {c}.",
-                "请用 run 列注明每行属于哪次运行（用 set 列注明属于哪个测试集）。找到的列：{c}。",
-                c=", ".join(c for c in frame.columns if c != "row" and c != "which"),
-            ),
-        )
-    again = frame.filter(~kept)
-    problem = Problem(
-        "repeated-prediction",
-        text(
-            "{n} of {m} rows repeat another row exactly; each is read once.",
-            "{m} 行中有 {n} 行与另一行完全相同，只读取一次。",
-            n=len(again),
-            m=len(frame),
-        ),
-        paths=tuple(again["example"].unique(maintain_order=True)),
-        numbers={"repeated": len(again), "rows": len(frame)},
-        do=text("Check how the table was put together.", "请检查表格是如何合并的。"),
-    )
-    mask = kept.to_numpy()
-    return frame.filter(kept), None if probabilities is None else probabilities[mask], [problem]
 
 
 def _answers(frame: pl.DataFrame, chosen: np.ndarray, probabilities: np.ndarray | None) -> tuple[Answers, ...]:
