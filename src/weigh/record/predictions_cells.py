@@ -226,17 +226,18 @@ def training_rows(frame: pl.DataFrame) -> list[Problem]:
         return []
     main = frame.filter(frame["set"] == frame["set"][0])
     for name in ("set", *(name for name in frame.columns if name.casefold() in SPLITS)):
-        parts = [PARTS.get((cell or "").casefold()) for cell in main[name].to_list()]
-        if "train" not in parts or None in parts:
+        parts = {cell: PARTS.get((cell or "").casefold()) for cell in main[name].unique().to_list()}
+        if "train" not in parts.values() or None in parts.values():
             continue
-        rows = main.filter([part == "train" for part in parts])
+        rows = main.filter(main[name].is_in([cell for cell, part in parts.items() if part == "train"]))
+        every = len(main.select("example").unique())
         examples = rows.select("example").unique(maintain_order=True)
         return [
             Problem(
                 "training-rows",
-                _said_training(name, len(examples), len(main.select("example").unique())),
+                _said_training(name, len(examples), every),
                 paths=tuple(examples["example"]),
-                numbers={"training": len(examples)},
+                numbers={"training": len(examples), "examples": every},
                 why=text(
                     "If models were trained on them, their scores say nothing about new examples.",
                     "如果模型用它们训练过，得分就不能说明在新样本上的表现。",

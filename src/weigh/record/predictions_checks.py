@@ -78,8 +78,8 @@ def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[
     if not all(certain):
         names = [name for name, bare in zip(_names(answers), certain, strict=True) if bare]
         sentence = text(
-            "All probabilities of {m} are 0 or 1, those of others are not.",
-            "{m} 的所有概率都是 0 或 1，其他模型则不是。",
+            "All probabilities of {m} are zero or one, those of others are not.",
+            "{m} 的概率非零即一，其他模型则不是。",
             m=", ".join(names[:5]) + (", …" if len(names) > 5 else ""),
         )
         why = text(
