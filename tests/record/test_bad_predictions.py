@@ -108,7 +108,7 @@ def test_bad_files_are_errors(tmp_path, content, message):
 
 
 def test_labels_that_are_no_classes(tmp_path):
-    rows = [{"example": i, "label": f"{i}.5", "model": "m", "prediction": f"{(i * 7) % 300}.5"} for i in range(300)]
+    rows = [{"example": i, "label": f"n{i}", "model": "m", "prediction": f"n{(i * 7) % 300}"} for i in range(300)]
     with pytest.raises(DataError, match="300 examples have 300 different classes"):
         weigh.read_predictions(write(tmp_path / "t.csv", rows))
 

@@ -159,6 +159,15 @@ def test_a_test_part_is_no_fold(tmp_path, odd):
     assert len(read.examples.where("train")) == 40
 
 
+def test_folds_may_be_called_otherwise(tmp_path):
+    rows = [{**row, "fold": number(row) % 4 + (row["model"] == "good")} for row in DECIDED]
+    read = read_predictions(write(tmp_path / "t.csv", rows)).results
+    assert (read.origin, read.spec.design.folds) == ("folds", 4)
+    for row in rows:
+        row["fold"] = f"part {row['fold']}" if row["model"] == "good" else row["fold"] // 2
+    assert "not cross-validated on the same folds" in refused(write(tmp_path / "t.csv", rows))
+
+
 @pytest.mark.parametrize("column", ["split", "set", "Part"])
 def test_training_examples_are_told(tmp_path, column):
     rows = [{**row, column: "train" if number(row) < 20 else "test"} for row in DECIDED]
@@ -202,6 +211,9 @@ def test_scores_and_measurements_are_no_decisions(tmp_path):
     half = [{k: v for k, v in row.items() if k != "p:0"} for row in shares]
     assert "p:0 is 1 minus p:1" in refused(write(tmp_path / "t.csv", half))
     measured = [{"example": i, "label": i % 30 * 0.37, "prediction": (i + i % 2) % 30 * 0.37} for i in range(90)]
+    assert "how far an answer is off would not count" in refused(write(tmp_path / "t.csv", measured))
+    for i, row in enumerate(measured):
+        row["prediction"] += i / 1000  # no prediction is one of the labels
     assert "how far an answer is off would not count" in refused(write(tmp_path / "t.csv", measured))
     stars = [{"example": i, "label": i % 10 / 2, "prediction": (i + i % 3) % 10 / 2} for i in range(90)]
     read_predictions(write(tmp_path / "t.csv", stars))

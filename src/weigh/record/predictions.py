@@ -27,7 +27,6 @@ from weigh.plan.prepare import positive_last
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions_answers import Answers, PredictionTable
-from weigh.record.predictions_cells import are_measurements
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import hold_arrays, read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
@@ -42,7 +41,6 @@ SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives 
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite
 OUTVOTED = 1e3  # added to the log probability of a decision that is not the most probable class
 MOST_CELLS = 4e8  # predictions × classes kept in memory as float32: 1.6 GB
-MANY_NUMBERS = 20  # so many different numbers with a fraction are measurements, no classes
 MANY_CLASSES = 100  # from here on, half as many classes as examples means that the labels are no classes
 DECISIONS = ("balanced_accuracy", "accuracy", "f1", "precision", "recall")  # metrics that need no probabilities
 UNTRAINED = text("nothing was trained here", "这里没有做任何训练")
@@ -199,27 +197,6 @@ def _check_size(table: PredictionTable) -> None:
                 "几乎不重复的标签是名称或测量值，而不是类别。",
             ),
             text("Check which column is called label and prediction.", "请检查 label 列和 prediction 列是否正确。"),
-        )
-    if (
-        k > MANY_NUMBERS
-        and not any(a.probabilities is not None for a in table.answers)
-        and are_measurements(table.classes)
-    ):
-        raise DataError(
-            text(
-                "Labels and predictions are numbers with a fraction, {k} different ones ({c}, …).",
-                "标签和预测是带小数的数值，共有 {k} 个不同取值（{c} 等）。",
-                k=k,
-                c=", ".join(table.classes[:3]),
-            ),
-            text(
-                "They are measurements: how far an answer is off would not count.",
-                "这是测量值，而答案相差多少在这里不计入。",
-            ),
-            text(
-                "weigh read compares models that name classes. Give the classes, such as ranges of the values.",
-                "weigh read 比较的是给出类别的模型。请给出类别，例如数值区间。",
-            ),
         )
     cells = sum(len(a.which) for a in table.answers) * k
     if cells > MOST_CELLS:

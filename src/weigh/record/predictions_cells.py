@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "are_measurements", "check_cells", "check_fold_names", "check_models", "check_prediction_cells", "check_scores", "check_several_labels", "check_words_for_nothing",
+    "check_cells", "check_fold_names", "check_models", "check_prediction_cells", "check_scores", "check_several_labels", "check_words_for_nothing",
     "some_names", "training_rows",
 ]  # fmt: skip
 
 NOTHING = ("na", "n/a")  # how R and spreadsheets write an empty cell; may also be the name of a class
+MANY_NUMBERS = 20  # so many different numbers with a fraction are measurements, no classes
 NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 NO_FOLD = ("-1", "na", "n/a", "none", "holdout", "hold-out")  # scikit-learn's PredefinedSplit writes -1
 SPLITS = ("split", "part", "partition", "subset")  # columns that say the part, where they say nothing else
@@ -159,8 +160,22 @@ def check_fold_names(frame: pl.DataFrame) -> None:
 
 
 def check_scores(labels: set[str], predicted: set[str]) -> None:
-    """Predictions that are numbers with a fraction, of labels that are not, are scores."""
+    """Decisions are classes, and neither scores nor measurements."""
+    names = sorted(labels | predicted, key=natural_key)
     scores = [name for name in predicted if has_fraction(name)]
+    if len(names) > MANY_NUMBERS and any(map(has_fraction, labels)) and all(re.fullmatch(NUMBER, n) for n in names):
+        raise DataError(
+            text(
+                "Labels and predictions are numbers with a fraction, {k} different ones ({c}).",
+                "标签和预测是带小数的数值，共有 {k} 个不同取值（{c}）。",
+                k=len(names), c=some_names(names, 3),
+            ),
+            text("They are measurements: how far an answer is off would not count.", "这是测量值，而答案相差多少在这里不计入。"),
+            text(
+                "weigh read compares models that name classes. Give the classes, such as ranges of the values.",
+                "weigh read 比较的是给出类别的模型。请给出类别，例如数值区间。",
+            ),
+        )  # fmt: skip
     if 2 * len(scores) < len(predicted) or not scores or any(map(has_fraction, labels)):
         return
     raise DataError(
@@ -169,7 +184,7 @@ def check_scores(labels: set[str], predicted: set[str]) -> None:
             "“prediction”列是带小数的数值（{p}），而“label”列不是（{l}）。",
             p=some_names(sorted(scores, key=natural_key), 4), l=some_names(sorted(labels, key=natural_key), 4),
         ),
-        text("A score is no decision for a class.", "得分不是对类别的判断。"),
+        text("A score or a measurement is no decision for a class.", "得分或测量值不是对类别的判断。"),
         text(
             "Give probabilities in one column p:CLASS for each class (of two classes: the score, and 1 minus the score), or the class that was decided for.",
             "请为每个类别提供一列 p:类别名 的概率（两个类别时为得分和 1 减得分），或给出所判定的类别。",
@@ -184,11 +199,6 @@ def has_fraction(name: str) -> bool:
     except ValueError:
         return False
     return abs(value) < float("inf") and not value.is_integer()
-
-
-def are_measurements(names: Sequence[str]) -> bool:
-    """All are numbers, and some have a fraction."""
-    return all(re.fullmatch(NUMBER, name) for name in names) and any(map(has_fraction, names))
 
 
 def check_several_labels(labels: Sequence[str]) -> list[Problem]:

@@ -33,33 +33,31 @@ def number_runs(answers: Sequence[Answers]) -> dict[tuple[str, str], int]:
 def number_folds(
     answers: Sequence[Answers], repeats: dict[tuple[str, str], int], n: int
 ) -> tuple[dict[int, np.ndarray] | None, list[Problem]]:
-    """Repeat -> `(n,)` fold of every example, the same for all models (-1: none); None for a test set.
+    """Repeat -> `(n,)` fold of every example, the same for all models, whatever they call it (-1: none); None for a test set.
 
     Raises:
         DataError: Models were cross-validated on different folds.
     """
     if any(a.fold is None for a in answers):
         return None, []
-    names: dict[int, set[str]] = {}
-    for a in answers:
-        names.setdefault(repeats[a.model, a.run], set()).update(np.unique(a.fold.astype(str)))  # type: ignore[union-attr]
-    if max(map(len, names.values())) < 2:
+    if max(len(np.unique(a.fold.astype(str))) for a in answers) < 2:  # type: ignore[union-attr]
         sentence = text(
             "The column fold has a single value: this is no cross-validation, and is read as a test set.",
             "fold 列只有一个取值：这不是交叉验证，按测试集读取。",
         )
         return None, [Problem("one-fold", sentence, severity="note")]
-    folds = {r: np.full(n, -1) for r in names}
+    folds = {r: np.full(n, -1) for r in dict.fromkeys(repeats[a.model, a.run] for a in answers)}
     odd: set[str] = set()
     for a in answers:
         r = repeats[a.model, a.run]
-        fold_names = sorted(names[r], key=natural_key)
-        written, at = np.unique(a.fold.astype(str), return_inverse=True)  # type: ignore[union-attr]
-        mine = np.array([fold_names.index(name) for name in written])[at]
+        fold_names = sorted(np.unique(a.fold.astype(str)), key=natural_key)  # type: ignore[union-attr]
+        number = {name: k for k, name in enumerate(fold_names)}
+        mine = np.array([number[name] for name in a.fold.astype(str).tolist()])  # type: ignore[union-attr]
         before = folds[r][a.which]
-        if ((before >= 0) & (before != mine)).any():
+        if (before < 0).all():
+            folds[r][a.which] = mine
+        elif not _same_parts(before, mine):
             odd.add(a.model)
-        folds[r][a.which] = np.where(before >= 0, before, mine)
     if odd:
         raise DataError(
             text(
@@ -77,6 +75,12 @@ def number_folds(
             ),
         )
     return folds, []
+
+
+def _same_parts(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two ways of numbering `(n,)` examples put the same examples together: one program counts folds from 0, another from 1."""
+    pairs = np.unique(np.stack([one, other]), axis=1)
+    return pairs.shape[1] == len(np.unique(one)) == len(np.unique(other))
 
 
 def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Problem]:

@@ -62,14 +62,15 @@ def find(results: Results) -> list[Finding]:
         sentence += _models(evidence, runs, estimates)
     else:
         folds = max(m.folds for m in evidence.measured.values())
-        estimates |= {"folds": count(folds, "folds"), "repeats": count(max(runs), "repeats")}
+        repeats = len({record.repeat for record in results.records if record.purpose == "main"})
+        estimates |= {"folds": count(folds, "folds"), "repeats": count(repeats, "repeats")}
         sentence += text(
             "They are a cross-validation made elsewhere ({f} folds × {r} {m}); whether each model was kept from the examples of "
             "its fold cannot be checked here.",
             "它们来自别处做的交叉验证（{f} 折 × {r} 次重复）；各模型在训练时是否真的没有用到本折样本，这里无法核实。",
             f=folds,
-            r=max(runs),
-            m=Text("repeat" if max(runs) == 1 else "repeats", ""),
+            r=repeats,
+            m=Text("repeat" if repeats == 1 else "repeats", ""),
         )
     if "calibration" in results.skipped:
         sentence += text(
