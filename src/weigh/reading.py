@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "read_predictions"]
 
-COUNTED = (
-    "name", "data.root", "data.label_offset", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
-    "metrics.primary", "metrics.also", "metrics.rope",
+# Settings that count, whatever is read, and those of each kind; readers of tags and boxes advise some of theirs.
+ALWAYS = ("name", "design.purpose", "design.level", "design.seed", "metrics.primary", "metrics.also", "metrics.rope")
+OF_ARRAYS = ("data.label_offset", "data.positive")
+OF_TABLES = (*OF_ARRAYS, "data.slices", "data.encoding")
+OF_TAGS = (
+    "data.text", "data.label", "data.tag_names", "data.columns.text", "data.columns.label", "data.columns.tag_names", "data.encoding",
 )  # fmt: skip
-
-NOT_WITH_GOLD = (
-    "data.label_offset",
-    "data.positive",
-    "data.slices",
-)  # they ask for classes of whole examples, or columns of a table
+OF_BOXES = (
+    "data.root", "data.class_folder", "data.classes", "data.box_format", "data.origin", "data.columns.path", "data.columns.label", "data.columns.box", "data.encoding",
+)  # fmt: skip
 
 
 def read_predictions(
@@ -57,7 +57,7 @@ def read_predictions(
         labels: For arrays: a file of labels for each folder, or one for all files.
         gold: What is right. For entities a file of tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them. For boxes a
             COCO file (its pictures need not be there), or a folder or table as `weigh data` reads it; `paths` are then results as COCO has them.
-        settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.
+        settings: Settings of a study like "metrics.primary=accuracy"; those that do not count for what is read are refused.
 
     Raises:
         SpecError: A setting that is wrong or does not count here.
@@ -67,30 +67,23 @@ def read_predictions(
     from weigh.record.predictions_boxes import holds_boxes, holds_detections, read_boxes
     from weigh.record.predictions_entities import read_entities
 
-    for setting in settings:
-        counted = [name for name in COUNTED if gold is None or name not in NOT_WITH_GOLD]
-        if (name := setting.partition("=")[0].strip()) not in counted:
-            raise SpecError(
-                text(
-                    "--set {n} does not count where predictions are read.",
-                    "读取预测结果时，--set {n} 不起作用。",
-                    n=name,
-                ),
-                do=text("These do: {k}.", "可用的设置：{k}。", k=", ".join(counted)),
-            )
+    truth = None if gold is None else user_path(gold)
+    boxes = truth is not None and holds_boxes(truth)
+    own = (OF_BOXES if boxes else OF_TAGS) if truth is not None else OF_ARRAYS if labels else OF_TABLES
+    _check_settings(settings, (*ALWAYS, *own))
     if not paths:
         raise SpecError(text("No file was given.", "没有给出文件。"))
     files = [user_path(path) for path in paths]
     content = apply_settings({"data": {"train": str(files[0])}, "models": ["timm:none"]}, list(settings))
     named = [user_path(path) for path in labels]
-    if gold is None and (detections := next(filter(holds_detections, files), None)):
+    if truth is None and (detections := next(filter(holds_detections, files), None)):
         raise SpecError(
             text("{p} holds detections: the right boxes are missing.", "{p} 是检测结果：缺少标准答案。", p=detections),
             do=text(
                 "Name them: weigh read --gold instances.json {p}", "请给出：weigh read --gold instances.json {p}", p=shlex.quote(str(detections))
             ),
         )  # fmt: skip
-    if gold is None:
+    if truth is None:
         return Reading(read(files, load_spec(content), named), _command(files, {"--labels": named}, settings))
     if named:
         raise SpecError(
@@ -100,9 +93,22 @@ def read_predictions(
                 "词的标记和检测框用 --gold，数组用 --labels。",
             ),
         )
-    truth = user_path(gold)
-    read_with = read_boxes if holds_boxes(truth) else read_entities
+    read_with = read_boxes if boxes else read_entities
     return Reading(read_with(truth, files, load_spec(content)), _command(files, {"--gold": [truth]}, settings))
+
+
+def _check_settings(settings: Sequence[str], counted: Sequence[str]) -> None:
+    """None is ignored without a word."""
+    for setting in settings:
+        if (name := setting.partition("=")[0].strip()) not in counted:
+            raise SpecError(
+                text(
+                    "--set {n} does not count where predictions are read.",
+                    "读取预测结果时，--set {n} 不起作用。",
+                    n=name,
+                ),
+                do=text("These do: {k}.", "可用的设置：{k}。", k=", ".join(counted)),
+            )
 
 
 def _command(paths: Sequence[Path], truth: dict[str, list[Path]], settings: Sequence[str]) -> tuple[str, ...]:

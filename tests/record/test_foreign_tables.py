@@ -299,7 +299,33 @@ def test_a_folder_of_tables_is_told(tmp_path):
     assert f"weigh read {table}" in refused(tmp_path / "tables")
 
 
-def test_settings_of_classes_do_not_count_beside_a_gold_file(tmp_path):
+# ---- settings
+
+
+def test_settings_count_for_what_is_read_or_are_refused(tmp_path):
     told = refused(tmp_path / "a.json", gold=tmp_path / "gold.json", settings=["data.label_offset=1"])
     assert "data.label_offset does not count" in told
+    assert "data.text" in told
     assert "data.slices" not in told
+    assert "data.slices does not count" in refused(tmp_path, labels=[tmp_path / "y.npy"], settings=["data.slices=[a]"])
+
+
+def test_advice_on_columns_of_tags_works(tmp_path):
+    lines = [("Anna", "B-PER"), ("sings", "O"), ("", "")] * 20
+    for name in ("gold", "system"):
+        rows = ["\t".join(("x", tag, "y", token)) if token else "" for token, tag in lines]
+        (tmp_path / f"{name}.conll").write_text("\n".join(rows) + "\n")
+    paths = {"gold": tmp_path / "gold.conll", "settings": ["data.text=4", "data.label=2"]}
+    read = read_predictions(tmp_path / "system.conll", **paths).results
+    assert [row for row in read.examples.rows][0] == ("Anna", "sings")
+
+
+def test_an_encoding_that_was_guessed_is_told_and_the_advice_works(tmp_path):
+    names = {"bee": "пчела", "ant": "муравей"}
+    rows = [{**row, "label": names[row["label"]], "prediction": names[row["prediction"]]} for row in DECIDED]
+    table = write(tmp_path / "t.csv", rows, encoding="cp1251")
+    (told,) = problems(table)
+    assert (told.kind, told.severity) == ("encoding", "warning")
+    assert not problems(table, settings=["data.encoding=cp1251"])
+    assert set(read_predictions(table, settings=["data.encoding=cp1251"]).results.examples.classes) == {*names.values()}
+    assert "data.encoding" in refused(table, settings=["data.encoding=utf-8"])

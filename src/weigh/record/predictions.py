@@ -71,7 +71,7 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
     table = (
         read_folders(paths, labels, offset)
         if arrays
-        else read_tables(paths, partial(moved_labels, offset=offset), spec.data.slices)
+        else read_tables(paths, partial(moved_labels, offset=offset), spec.data.slices, spec.data.encoding)
     )
     return results_of(check_shift(table, offset), spec)
 

@@ -27,6 +27,7 @@ from weigh.record.predictions_box_checks import Rows, box_flaws, check_writing
 __all__ = ["DetectionFile", "read_detections"]
 
 LISTED = 5
+FEWEST_IDS = 5  # pictures, before it is concluded that their ids count from another number
 FARTHEST = 1e9  # pixels that anything lies or reaches from the corner of a picture
 LEAST_PERCENT = 10.0  # scores of which none is as high are no percentages
 KEYS = ("image_id", "category_id", "bbox", "score")
@@ -63,6 +64,7 @@ def read_detections(name: str, path: Path, gold: Gold) -> DetectionFile:
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise DataError(text("{p} is no list of detections.", "{p} 不是检测结果的列表。", p=path), do=FORMAT)
     pictures, categories = _positions(path, content, gold)
+    _check_counting(path, content, pictures, gold)
     known = (pictures >= 0) & (categories >= 0)
     problems = [
         *_strangers(name, content, pictures, gold),
@@ -126,6 +128,30 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
             text("Write the ids of {g}, or the file_name of each picture.", "请使用 {g} 的 ID，或为每条检测写明图片的 file_name。", g=gold.file),
         )  # fmt: skip
     return pictures, classes
+
+
+def _check_counting(path: Path, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> None:
+    """Whether ids of pictures count from the number that the gold file counts from.
+
+    Raises:
+        DataError: Some are not in the gold file, and moved by one all of them are: every box would be on another picture.
+    """
+    by_id = [id_of(row.get("image_id")) for row in content if not isinstance(row.get("file_name"), str)]
+    ids = {int(one) for one in by_id if one.isdecimal()}
+    there = {int(key) for key in map(str, gold.pictures) if key.isdecimal()}
+    if len(ids) < FEWEST_IDS or ids <= there or not all(one.isdecimal() for one in by_id):
+        return
+    shift = next((s for s in (-1, 1) if {one - s for one in ids} <= there), None)
+    if shift is not None:
+        raise DataError(
+            text(
+                "{p}: image_id counts from another number than {g}: {n} of {k} detections are of pictures that are not there, and moved by {s} all of them are.",
+                "{p}：image_id 与 {g} 的编号起点不同：{k} 条检测中有 {n} 条属于其中没有的图片，把编号移动 {s} 后则全部都在。",
+                p=path, g=gold.file, n=int((pictures < 0).sum()), k=len(content), s=f"{-shift:+d}",
+            ),
+            text("Nearly every box would be on another picture.", "否则几乎每个框都会落在另一张图片上。"),
+            text("Write the ids of {g}, or the file_name of each picture.", "请使用 {g} 的 ID，或为每条检测写明图片的 file_name。", g=gold.file),
+        )  # fmt: skip
 
 
 def _place_by_name(names: Sequence[str]) -> Callable[[str], int]:

@@ -24,7 +24,11 @@ from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import text_files
 from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
+<<<<<<< HEAD
 from weigh.data.sentences.span_words import UNFIT, counting_notes, doubted_spans, span_problems
+=======
+from weigh.data.tables.text_encoding import encoding_problem
+>>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS
@@ -68,12 +72,17 @@ class Aligned(NamedTuple):
 
     Attributes:
         sentences: One per sentence of the gold file that is used.
+<<<<<<< HEAD
         blocks: What was seen of its entities where they are given as spans of a text.
+=======
+        encoding: What the file was read as.
+>>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
         respelt: Lines on which a token is written otherwise: (line of the gold file, line of this file, token there, token here).
     """
 
     name: str
     path: Path
+    encoding: str
     sentences: list[Sentence]
     blocks: Blocks
     respelt: list[tuple[int, int, str, str]]
@@ -92,8 +101,8 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         SpecError: A primary metric that is not one of entities.
     """
     metric = require_metric(spec.model_copy(update={"task": TOKEN_CLASSIFICATION}).primary, SPANS)
-    columns = spec.data.columns
-    truth = read_token_file(gold, columns)
+    columns, encoding = spec.data.columns, spec.data.encoding
+    truth = read_token_file(gold, columns, encoding=encoding)
     files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]
     files = [file for file in files if not _same(file, gold)]
     if not files:
@@ -106,7 +115,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
             ),
         )
     names = names_of_files(files, [file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])
-    answers = [_align(name, file, truth, columns) for name, file in zip(names, files, strict=True)]
+    answers = [_align(name, file, truth, columns, encoding) for name, file in zip(names, files, strict=True)]
     examples = _examples(truth, answers)
     logits = {answer.name: _pack(answer, examples) for answer in answers}
     problems, name = _problems(truth, answers), gold.name.partition(".")[0] or gold.name
@@ -123,13 +132,13 @@ def _blocks(file: TokenFile) -> list[int]:
     return sorted([*(s.line for s in file.sentences), *file.left_out])
 
 
-def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Aligned:
+def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encoding: str | None) -> Aligned:
     """The sentences of a submission that stand beside those of the gold file.
 
     Raises:
         DataError: Sentences are missing, or one has other tokens.
     """
-    file = read_token_file(path, columns, tagged=False)
+    file = read_token_file(path, columns, tagged=False, encoding=encoding)
     if file.bad:
         line, content = next(iter(file.bad.items()))
         raise DataError(
@@ -206,7 +215,11 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
             ),
             do=ALIGN,
         )
+<<<<<<< HEAD
     return Aligned(name, path, kept, file.blocks, respelt)
+=======
+    return Aligned(name, path, file.encoding, kept, respelt)
+>>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
 
 
 def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
@@ -271,8 +284,12 @@ def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
 
 def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     """What a person should know before anything is concluded."""
+<<<<<<< HEAD
     problems = []
     torn = len(set(truth.left_out) - set(truth.blocks.unfit))
+=======
+    problems = encoding_problem({str(file.path.name): file.encoding for file in (truth, *answers)})
+>>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
     if truth.bad:
         problems.append(
             Problem(

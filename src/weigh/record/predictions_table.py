@@ -20,6 +20,7 @@ from weigh.data.rows.listing import natural_key
 from weigh.data.tables.cells import LIST_SEPARATOR, as_cell
 from weigh.data.tables.frames import read_frame
 from weigh.data.tables.table_files import TableFile
+from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import Text, text
@@ -66,13 +67,17 @@ FORMAT = text(
 
 
 def read_tables(
-    paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list, slices: Sequence[str] | None = None
+    paths: Sequence[Path],
+    move: Callable[[Sequence[str]], list[str]] = list,
+    slices: Sequence[str] | None = None,
+    encoding: str | None = None,
 ) -> PredictionTable:
     """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file (`_with_models`).
 
     Args:
         move: Gives the labels another number to count from.
         slices: Columns that become parts of the data; None: all that sort examples into kinds.
+        encoding: What the user says that the files are written in.
 
     Raises:
         DataError: Not a table, columns or cells missing, contradictions.
@@ -80,7 +85,7 @@ def read_tables(
     import polars as pl
 
     repeats: list[Problem] = []
-    frames = [_read(path, repeats) for path in paths]
+    frames = [_read(path, repeats, encoding) for path in paths]
     if empty := [path for path, frame in zip(paths, frames, strict=True) if not len(frame)]:
         raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=empty[0]), do=FORMAT)
     frame = pl.concat(_with_models(paths, frames), how="diagonal_relaxed")
@@ -126,11 +131,12 @@ def read_tables(
     )
 
 
-def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
+def _read(path: Path, problems: list[Problem], encoding: str | None) -> pl.DataFrame:
     import polars as pl
 
     _check_text(path)
-    frame, repeated = read_frame(path, wanted=NEEDED)
+    frame, repeated, encoding_found = read_frame(path, wanted=NEEDED, encoding=encoding)
+    problems += encoding_problem({path.name: encoding_found})
     if repeated:
         problems += line_problems([TableFile(path, [], {}, True, "", repeated=repeated)], len(frame))
     names = plain_names(path, frame.columns)

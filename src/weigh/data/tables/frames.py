@@ -24,14 +24,19 @@ LARGE = 20_000_000  # characters from which on a plain table is parsed by polars
 
 
 class Frame(NamedTuple):
-    """A table as a frame of polars, and the lines that repeat its header."""
+    """A table as a frame of polars, the lines that repeat its header, and what it was read as."""
 
     frame: pl.DataFrame
     repeated: list[int]
+    encoding: str = "UTF-8"
 
 
-def read_frame(path: Path, wanted: Sequence[str] = ()) -> Frame:
+def read_frame(path: Path, wanted: Sequence[str] = (), *, encoding: str | None = None) -> Frame:
     """A table as a frame of polars; cells are text, empty ones null. Every line must be readable.
+
+    Args:
+        wanted: Names that the header should hold.
+        encoding: What the user says that it is written in.
 
     Raises:
         DataError: Not readable as such a table; says which line.
@@ -41,12 +46,13 @@ def read_frame(path: Path, wanted: Sequence[str] = ()) -> Frame:
     if is_written_as(path, PARQUET):
         return Frame(read_parquet(path), [])
     if not is_written_as(path, JSON):
-        content, _ = read_text(path)
+        content, encoding_found = read_text(path, encoding=encoding)
         plain = _plain_frame(content, path, wanted)
         if plain is not None:
-            return Frame(plain, [])
-    table = whole_table(read_table(path, wanted, header=True))
-    return Frame(pl.DataFrame(table.columns, schema=dict.fromkeys(table.columns, pl.String)), table.repeated)
+            return Frame(plain, [], encoding_found)
+    table = whole_table(read_table(path, wanted, encoding=encoding, header=True))
+    frame = pl.DataFrame(table.columns, schema=dict.fromkeys(table.columns, pl.String))
+    return Frame(frame, table.repeated, table.encoding)
 
 
 def _plain_frame(content: str, path: Path, wanted: Sequence[str]) -> pl.DataFrame | None:
