@@ -45,9 +45,9 @@ OF_BOXES = (
 
 def read_predictions(
     *paths: str | Path,
-    labels: Sequence[str | Path] = (),
+    labels: str | Path | Sequence[str | Path] = (),
     gold: str | Path | None = None,
-    settings: Sequence[str] = (),
+    settings: str | Sequence[str] = (),
 ) -> Reading:
     """Read predictions that others made.
 
@@ -67,6 +67,8 @@ def read_predictions(
     from weigh.record.predictions_boxes import holds_boxes, holds_detections, read_boxes
     from weigh.record.predictions_entities import read_entities
 
+    labels = [labels] if isinstance(labels, (str, Path)) else labels
+    settings = [settings] if isinstance(settings, str) else settings
     truth = None if gold is None else user_path(gold)
     boxes = truth is not None and holds_boxes(truth)
     own = (OF_BOXES if boxes else OF_TAGS) if truth is not None else OF_ARRAYS if labels else OF_TABLES

@@ -127,8 +127,19 @@ def test_probabilities_beside_decisions_are_told(tmp_path):
 
 def test_examples_with_two_names_are_shown(tmp_path):
     left = write(tmp_path / "left.csv", of("good"))
-    right = write(tmp_path / "right.csv", [{**row, "example": f"img/{row['example']}"} for row in of("poor")])
-    assert "Only left has an example called 'e0', only right one called 'img/e0'" in refused(left, right)
+    other = [{**row, "example": f"{'img/' * (number(row) > 0)}{row['example']}"} for row in of("poor")]
+    right = write(tmp_path / "right.csv", other)
+    assert "Only left has an example called 'e1', only right one called 'img/e1'" in refused(left, right)
+
+
+def test_a_file_for_each_fold_is_told(tmp_path):
+    parts = [[row for row in of("good") if number(row) % 3 == k] for k in range(3)]
+    files = [write(tmp_path / f"fold{k}.csv", part) for k, part in enumerate(parts)]
+    assert "No two of them share an example" in refused(*files)
+    for k, part in enumerate(parts):  # the advice
+        write(files[k], [{**row, "model": "good", "fold": k} for row in part])
+    read = read_predictions(*files).results
+    assert (read.origin, [c.id for c in read.candidates], len(read.examples)) == ("folds", ["good"], 60)
 
 
 def test_more_models_are_not_set_aside_than_are_left(tmp_path):
@@ -272,7 +283,7 @@ def test_arrays_are_read_without_a_folder(tmp_path, capsys):
     np.save(tmp_path / "y.npy", labels)
     files = [tmp_path / "vgg.npy", tmp_path / "vit.npy"]
     read = read_predictions(*files, labels=[tmp_path / "y.npy"]).results
-    folder = read_predictions(tmp_path / "folder", labels=[tmp_path / "y.npy"]).results
+    folder = read_predictions(tmp_path / "folder", labels=tmp_path / "y.npy", settings="design.level=0.95").results
     assert read.examples.fingerprint == folder.examples.fingerprint
     assert [c.id for c in read.candidates] == [c.id for c in folder.candidates]
     assert main(["read", str(files[0])]) == 2
@@ -308,6 +319,11 @@ def test_settings_count_for_what_is_read_or_are_refused(tmp_path):
     assert "data.text" in told
     assert "data.slices" not in told
     assert "data.slices does not count" in refused(tmp_path, labels=[tmp_path / "y.npy"], settings=["data.slices=[a]"])
+
+
+def test_one_of_three_classes_is_not_the_positive_one(tmp_path):
+    table = write(tmp_path / "t.csv", rows_of(n=30, classes=("a", "b", "c"), probable=False))
+    assert "there are 3" in refused(table, settings="data.positive=a")
 
 
 def test_advice_on_columns_of_tags_works(tmp_path):

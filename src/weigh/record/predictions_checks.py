@@ -159,6 +159,12 @@ def _too_few_common(kept: int, n: int, listed: str, otherwise: Text) -> DataErro
 
 def _called_otherwise(answers: Sequence[Answers], names: Sequence[str], example: np.ndarray) -> Text:
     """An example of each of two models that the other one lacks: mostly one example with two names."""
+    if len(answers) > 1 and sum(len(a.which) for a in answers) == len(np.unique(np.concatenate([a.which for a in answers]))):
+        return text(
+            "No two of them share an example. If they are parts of one model's predictions, such as folds, write its name into a column model of "
+            "each table, and the fold into a column fold.",
+            "任意两者都没有共同的样本。如果它们是同一模型预测的各个部分（例如各折），请在每张表的 model 列中写明该模型的名称，并在 fold 列中写明折。",
+        )
     first = answers[0]
     other = min(range(len(answers)), key=lambda i: len(np.intersect1d(answers[i].which, first.which)))
     here, there = (

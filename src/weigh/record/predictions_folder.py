@@ -31,7 +31,7 @@ SUFFIXES = (".json", ".npy", ".npz")
 ARRAYS = (".npy", ".npz")
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 # Names under which people keep them in .npz files, the likeliest first.
-LABELS = ("labels", "label", "y_true", "y", "targets", "target", "y_test")
+LABELS = ("labels", "label", "label_ids", "y_true", "y", "targets", "target", "y_test")
 ANSWERS = ("probabilities", "probs", "predictions", "prediction", "preds", "pred", "y_pred", "y_prob", "answers")
 MOST_CLASSES = 30_000  # ImageNet has 21,841 at most
 SAY = text(
