@@ -143,6 +143,15 @@ def test_a_system_that_finds_nothing_and_one_with_a_strange_type(folder, sentenc
     assert found["verdict"].candidates[0] == "fine"
 
 
+def test_copies_and_systems_without_an_entity_are_named(folder, sentences):
+    tokens, tags, answers = sentences
+    write(folder / "out" / "again.txt", tokens, answers["fine"])
+    write(folder / "out" / "mute.txt", tokens, [["O"] * len(row) for row in tags])
+    found = {p.kind: p for p in weigh.read_predictions(folder / "out", gold=folder / "gold.conll").results.problems}
+    assert found["copied-model"].pairs == (("again", "fine"),)
+    assert found["constant-answer"].sentence.en.startswith("No entity at all: mute.")
+
+
 def test_a_broken_gold_sentence_is_set_aside_for_all(folder):
     path = folder / "gold.conll"
     lines = lines_of(path)

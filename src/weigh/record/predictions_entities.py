@@ -59,8 +59,8 @@ PLAIN = (
     ".tags",
 )  # endings that are no part of a system's name
 CHECKED = text(
-    "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have",
-    "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型",
+    "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have, systems with the same entities or with none",
+    "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型、实体完全相同或一个实体都没有的系统",
 )
 ALIGN = text(
     "Give every sentence of the gold file, in its order, token by token.", "请按标准答案文件的顺序逐词给出每个句子。"
@@ -351,4 +351,43 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     do=text("If these are other names of the same types, rename them.", "若只是名称不同，请统一名称。"),
                 )
             )
-    return problems
+    return [*problems, *_copies(answers), *_silent(answers)]
+
+
+def _copies(answers: Sequence[Aligned]) -> list[Problem]:
+    """Systems with exactly the same entities."""
+    alike: dict[tuple, list[str]] = {}
+    for answer in answers:
+        alike.setdefault(tuple(tuple(s.decoded.spans) for s in answer.sentences), []).append(answer.name)
+    return [
+        Problem(
+            "copied-model",
+            text(
+                "Exactly the same entities: {l}. One may be a copy of the other.",
+                "找出的实体完全相同：{l}。其中一个可能是另一个的副本。",
+                l=" = ".join(names),
+            ),
+            pairs=(tuple(names),),
+            do=text("Check that each file belongs to its own system.", "请检查每份文件是否确属各自的系统。"),
+        )
+        for spans, names in alike.items()
+        if len(names) > 1 and any(spans)
+    ]
+
+
+def _silent(answers: Sequence[Aligned]) -> list[Problem]:
+    """Systems without a single entity."""
+    names = [answer.name for answer in answers if not any(s.decoded.spans for s in answer.sentences)]
+    if not names:
+        return []
+    return [
+        Problem(
+            "constant-answer",
+            text(
+                "No entity at all: {m}. Nothing was learnt, or the tags were written wrongly.",
+                "一个实体都没有：{m}。可能什么都没学到，也可能标记写错了。",
+                m=", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else ""),
+            ),
+            do=text("Check how these tags were written.", "请检查这些标记是如何写出的。"),
+        )
+    ]
