@@ -321,6 +321,12 @@ def test_settings_count_for_what_is_read_or_are_refused(tmp_path):
     assert "data.slices does not count" in refused(tmp_path, labels=[tmp_path / "y.npy"], settings=["data.slices=[a]"])
 
 
+@pytest.mark.parametrize("setting", ["metrics.primary=mean_iou", "metrics.also=[accuracy, pearson]"])
+@pytest.mark.parametrize("rows", [DECIDED, PROBABLE])
+def test_metrics_of_other_kinds_are_refused(tmp_path, setting, rows):
+    assert "is not defined for" in refused(write(tmp_path / "t.csv", rows), settings=setting)
+
+
 def test_one_of_three_classes_is_not_the_positive_one(tmp_path):
     table = write(tmp_path / "t.csv", rows_of(n=30, classes=("a", "b", "c"), probable=False))
     assert "there are 3" in refused(table, settings="data.positive=a")

@@ -62,8 +62,11 @@ def confusion_matrix(
     return csr_array((counted, (target, prediction.labels)), shape=(classes, classes))
 
 
-def require_metric(name: str, kind: Kind) -> Metric:
+def require_metric(name: str, kind: Kind, setting: str = "metrics.primary") -> Metric:
     """The metric `name`, which must be defined for targets of `kind`.
+
+    Args:
+        setting: Where it is named.
 
     Raises:
         SpecError: It is not.
@@ -73,7 +76,7 @@ def require_metric(name: str, kind: Kind) -> Metric:
         return metric
     raise SpecError(
         text(
-            "metrics.primary: {m} is not defined for {k}.", "metrics.primary：{m} 不适用于{k}。", m=name, k=kind.title
+            "{s}: {m} is not defined for {k}.", "{s}：{m} 不适用于{k}。", s=setting, m=name, k=kind.title
         ),
         do=text(
             "Choose one of: {k}.",

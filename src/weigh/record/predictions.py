@@ -21,8 +21,11 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError, SpecError, did_you_mean
+from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.metrics.base import Metric
+from weigh.metrics.tables import require_metric
 from weigh.plan.prepare import positive_last
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
@@ -35,7 +38,7 @@ from weigh.record.predictions_table import read_tables
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 
-__all__ = ["read_predictions", "results_of", "skipped_of_others"]
+__all__ = ["read_predictions", "require_metrics", "results_of", "skipped_of_others"]
 
 SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives back 1 and 0
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite
@@ -78,6 +81,7 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
 
 def results_of(table: PredictionTable, spec: StudySpec) -> Results:
     """`Results` of predictions; the first set is what everything but `shift` speaks about."""
+    require_metrics(spec, LABEL)
     _check_size(table)
     own, notes = without_bare(table.answers)
     table = replace(table, answers=own, problems=(*table.problems, *notes))
@@ -165,6 +169,17 @@ def results_of_models(
         checked=checked,
     )
     return results.with_winner(choose_winner(results))
+
+
+def require_metrics(spec: StudySpec, kind: Kind) -> Metric:
+    """The primary metric; it and the further ones are defined for targets of `kind`.
+
+    Raises:
+        SpecError: One is not.
+    """
+    for name in spec.metrics.also or []:
+        require_metric(name, kind, "metrics.also")
+    return require_metric(spec.primary, kind)
 
 
 def _without_answers(answers: Sequence[Answers], name: str) -> list[Problem]:

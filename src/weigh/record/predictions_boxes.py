@@ -23,9 +23,8 @@ from weigh.kinds.box_statistics import compare_boxes
 from weigh.kinds.box_thresholds import crossed_thresholds
 from weigh.kinds.boxes import BOXES
 from weigh.language import text
-from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
-from weigh.record.predictions import results_of_models
+from weigh.record.predictions import require_metrics, results_of_models
 from weigh.record.predictions_detections import DetectionFile, read_detections
 from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
@@ -52,7 +51,7 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
         DataError: A file that cannot be read or speaks of something else; says where.
         SpecError: A primary metric that is not one of boxes.
     """
-    metric = require_metric(spec.model_copy(update={"task": OBJECT_DETECTION}).primary, BOXES)
+    metric = require_metrics(spec.model_copy(update={"task": OBJECT_DETECTION}), BOXES)
     files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
     files = [file for file in files if not (file.exists() and gold.exists() and file.samefile(gold))]
     if not files:

@@ -35,9 +35,8 @@ from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
 from weigh.media import medium_named
-from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
-from weigh.record.predictions import results_of_models
+from weigh.record.predictions import require_metrics, results_of_models
 from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
@@ -100,7 +99,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         DataError: A file that cannot be read or does not hold the sentences of the gold file; says where.
         SpecError: A primary metric that is not one of entities.
     """
-    metric = require_metric(spec.model_copy(update={"task": TOKEN_CLASSIFICATION}).primary, SPANS)
+    metric = require_metrics(spec.model_copy(update={"task": TOKEN_CLASSIFICATION}), SPANS)
     columns, encoding = spec.data.columns, spec.data.encoding
     truth = read_token_file(gold, columns, encoding=encoding)
     files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]

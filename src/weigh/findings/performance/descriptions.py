@@ -30,7 +30,8 @@ def describe_metrics(evidence: Evidence) -> Finding:
     names = results.spec.metrics.also
     if names is None:
         names = results.examples.kind.metrics(len(results.examples.classes))
-    names = list(dict.fromkeys([results.spec.primary, *names]))
+    defined = [name for name in names if results.examples.kind.name in METRICS.get(name).kinds]
+    names = list(dict.fromkeys([results.spec.primary, *defined]))
     rows, marks = [], evidence.fold_marks(evidence.out_of_fold)
     for candidate in results.candidates:
         if candidate.id not in evidence.out_of_fold:
@@ -40,8 +41,6 @@ def describe_metrics(evidence: Evidence) -> Finding:
             metric = METRICS.get(name)
             if name == results.spec.primary:
                 value = evidence.scores[candidate.id].value
-            elif results.examples.kind.name not in metric.kinds:
-                continue
             else:
                 value = score_design(metric, evidence.out_of_fold[candidate.id]).overall
             row[name] = None if math.isnan(value) else round(value, 4)
