@@ -85,6 +85,16 @@ def test_probabilities_that_are_called_otherwise_are_named(tmp_path, before, ren
     assert renamed in refused(write(tmp_path / "t.csv", rows))
 
 
+def test_predictions_of_caret_are_named(tmp_path):
+    rows = [
+        {"pred": "bee", "obs": row["label"], "rowIndex": number(row), "bee": row["p:bee"], "ant": row["p:ant"], "Resample": "Fold1"}
+        for row in of("good", PROBABLE)
+    ]  # fmt: skip
+    told = refused(write(tmp_path / "t.csv", rows))
+    for renamed in ("rowIndex → example", "obs → label", "pred → prediction", "bee → p:bee", "ant → p:ant"):
+        assert renamed in told
+
+
 def test_a_column_for_each_model_is_named(tmp_path):
     wide = [{"example": i, "label": "ab"[i % 2], "vit": "ab"[i % 3 == 0], "vgg": "ab"[i % 5 == 0]} for i in range(20)]
     told = refused(write(tmp_path / "t.csv", wide))

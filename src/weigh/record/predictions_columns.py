@@ -30,24 +30,22 @@ __all__ = [
 NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
 POINT = r"\.0+$"
-OTHER_NAMES = {
-    "example": ("id", "index", "image", "path", "filename", "file", "row"),
-    "label": ("y_true", "true", "truth", "target", "y", "gold", "true_label"),
-    "prediction": (
-        "y_pred",
-        "pred",
-        "predicted",
-        "predictions",
-        "y_hat",
-        "predicted_label",
-        ".pred_class",
-        "pred_class",
+OTHER_NAMES = {  # of pandas, scikit-learn, and of caret, mlr3 and tidymodels in R
+    "example": (
+        "id", "index", "idx", "image", "image_id", "path", "filename", "file_name", "file", "row", "row_id", "row_ids", "rowindex", "rowname", "rownames",
+        "sample", "sample_id", "unnamed: 0",
     ),
-}
+    "label": (
+        "labels", "y_true", "true", "truth", "target", "y", "gold", "true_label", "actual", "obs", "observed", "reference", "ground_truth", "expected",
+    ),
+    "prediction": (
+        "y_pred", "pred", "preds", "predicted", "predictions", "y_hat", "predicted_label", "response", ".pred_class", "pred_class",
+    ),
+}  # fmt: skip
 # Columns that may say what a missing one would, and what is wrong where they do and are not called so.
 ROLES = {
     "fold": (
-        ("folds", "cv_fold", "cvfold", "cv", "fold_id", "fold_idx", "fold_no", "kfold", "折"),
+        ("folds", "resample", "cv_fold", "cvfold", "cv", "fold_id", "fold_idx", "fold_no", "kfold", "折"),
         text(
             "If the predictions come from a cross-validation, intervals are too narrow: they do not allow for the training samples.",
             "如果这些预测来自交叉验证，区间就偏窄：没有计入训练样本的影响。",
@@ -58,7 +56,7 @@ ROLES = {
         text("If examples of one value belong together, intervals are too narrow.", "如果取值相同的样本属于一体，区间就偏窄。"),
     ),
 }  # fmt: skip
-BEFORE_CLASS = r"\.?(p|prob|probs|proba|probability|pred|pred_prob|score)[_.:\- ]+"  # "prob_cat", ".pred_cat", "p.cat"
+BEFORE_CLASS = r"\.?(p|prob|probs|proba|probability|pred_prob|pred|score)[_.:\- ]+"  # "prob_cat", ".pred_cat", "p.cat"
 
 
 def plain_names(path: Path, written: Sequence[str]) -> list[str]:
@@ -85,36 +83,43 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], col
     """Columns that are not there, with those that seem to be meant."""
     lines, renamed = [], []
     for name in missing:
-        meant = next((c for c in frame.columns if c.casefold() in OTHER_NAMES.get(name, ())), None)
+        old = next((c for c in frame.columns if c.casefold() in OTHER_NAMES.get(name, ())), None)
         lines.append(
             text("{p} has no column '{n}'.", "{p} 中没有“{n}”列。", p=path, n=name)
             + nearest_columns(name, frame.columns)
         )
-        renamed += [f"{meant} → {name}"] if meant else []
-    cells = frame["label"].to_list() if "label" in frame.columns else []
-    labels = {
-        str(cell) for cell in cells if not isinstance(cell, (list, dict))
-    }  # cells of a Parquet file may hold lists
+        renamed += [f"{old} → {name}"] if old else []
     do = columns_found
-    if "prediction" in missing and not any(one.endswith("→ prediction") for one in renamed):
-        bare = [(c, name) for c in frame.columns for name in labels if _names_class(c, name)]
-        renamed += [f"{c} → p:{name}" for c, name in bare] if len(bare) > 1 else []
-        if not bare and (wide := _answers_of_models(frame, labels)):
-            renamed += [f"{wide[0]} → prediction"] if len(wide) == 1 else []
-            do = (_one_row_each(wide) + columns_found) if len(wide) > 1 else do
+    meant = {new: old for old, new in (one.split(" → ") for one in renamed)}
+    labels = _values(frame, "label" if "label" in frame.columns else meant.get("label"))
+    if "prediction" in missing:
+        named = [(c, _class_named(c, labels)) for c in frame.columns]
+        bare = [f"{c} → p:{name}" for c, name in named if name is not None]
+        renamed += bare if len(bare) > 1 else []
+        wide = [] if bare or "prediction" in meant else _answers_of_models(frame, labels, set(meant.values()))
+        renamed += [f"{wide[0]} → prediction"] if len(wide) == 1 else []
+        do = (_one_row_each(wide) + columns_found) if len(wide) > 1 else do
     if renamed:
         do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + do
     return DataError(join_texts(lines, "\n", "\n"), do=do)
 
 
-def _names_class(column: str, label: str) -> bool:
-    """Whether a column is called like a class, perhaps after "prob_" or the like."""
-    return column == label or re.fullmatch(BEFORE_CLASS + re.escape(label), column, re.IGNORECASE) is not None
+def _values(frame: pl.DataFrame, column: str | None) -> set[str]:
+    """Different cells of a column, without those that hold lists: a Parquet file may have them."""
+    cells = frame[column].to_list() if column is not None else []
+    return {str(as_cell(cell)) for cell in cells if cell is not None and not isinstance(cell, (list, dict))}
 
 
-def _answers_of_models(frame: pl.DataFrame, labels: set[str]) -> list[str]:
-    """Columns that hold nothing but labels, several of them: each may be the answers of one model."""
-    named = {c: {as_cell(v) for v in frame[c].unique().to_list()} for c in frame.columns if c not in NAMES}
+def _class_named(column: str, labels: set[str]) -> str | None:
+    """The class that a column is called like, perhaps after "prob_" or the like."""
+    before = re.match(BEFORE_CLASS, column, re.IGNORECASE)
+    name = column[before.end() :] if before is not None and column not in labels else column
+    return name if name in labels else None
+
+
+def _answers_of_models(frame: pl.DataFrame, labels: set[str], others: set[str]) -> list[str]:
+    """Columns beside `others` that hold nothing but labels, several of them: each may be the answers of one model."""
+    named = {c: {as_cell(v) for v in frame[c].to_list()} for c in frame.columns if c not in (*NAMES, *others)}
     return [c for c, values in named.items() if len(values) > 1 and values <= labels] if len(labels) > 1 else []
 
 
