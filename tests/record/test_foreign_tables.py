@@ -302,6 +302,15 @@ def test_arrays_are_read_without_a_folder(tmp_path, capsys):
     assert "cannot be read together" in refused(write(tmp_path / "t.csv", DECIDED), *files, labels=[tmp_path / "y.npy"])
 
 
+def test_labels_beside_the_models_are_no_model(tmp_path):
+    for name, content in (("vit", np.arange(40) % 3), ("vgg", np.arange(40) % 2), ("y", np.arange(40) % 3)):
+        np.save(tmp_path / f"{name}.npy", content)
+    for paths in ([tmp_path], sorted(tmp_path.glob("*.npy"))):
+        read = read_predictions(*paths, labels=tmp_path / "y.npy").results
+        assert [c.id for c in read.candidates] == ["vgg", "vit"]
+    assert "no file of predictions beside the labels" in refused(tmp_path / "y.npy", labels=tmp_path / "y.npy")
+
+
 def test_shapes_of_arrays_as_keras_gives_them(tmp_path):
     labels, p = np.arange(40) % 2, np.linspace(0.1, 0.9, 40)
     np.save(tmp_path / "y.npy", labels[:, None])

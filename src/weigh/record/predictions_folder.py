@@ -62,6 +62,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
     if len(labels) != (1 if alone else len(folders)):
         raise _labels_elsewhere(folders, labels, alone)
     files_of_sets = [alone] if alone else [_files_of_models(folder) for folder in folders]
+    files_of_sets = [_without_labels(files, labels) for files in files_of_sets]
     sets = model_names([folder.name for folder in folders]) if len(labels) > 1 else [""]
     target, names, answers, problems, lengths = [], [], [], [], []
     start, width = 0, 0
@@ -175,6 +176,17 @@ def _files_of_models(folder: Path) -> list[Path]:
             text("{f} holds no .npy, .npz or .json files.", "{f} 中没有 .npy、.npz 或 .json 文件。", f=folder), do=SAY
         )
     return sorted(files, key=lambda f: natural_key(f.name))
+
+
+def _without_labels(files: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
+    """Labels that lie beside the files of models are no model."""
+    models = [f for f in files if not any(truth.exists() and f.samefile(truth) for truth in labels)]
+    if not models:
+        raise DataError(
+            text("There is no file of predictions beside the labels.", "除标签外没有预测结果文件。"),
+            do=SAY,
+        )
+    return models
 
 
 def _labels_elsewhere(folders: Sequence[Path], labels: Sequence[Path], alone: Sequence[Path]) -> DataError:
