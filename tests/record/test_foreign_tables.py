@@ -308,6 +308,8 @@ def test_labels_beside_the_models_are_no_model(tmp_path):
     for paths in ([tmp_path], sorted(tmp_path.glob("*.npy"))):
         read = read_predictions(*paths, labels=tmp_path / "y.npy").results
         assert [c.id for c in read.candidates] == ["vgg", "vit"]
+    np.savez(tmp_path / "both.npz", predictions=np.arange(40) % 2, label_ids=np.arange(40) % 3)
+    assert len(read_predictions(tmp_path / "both.npz", labels=tmp_path / "both.npz").results.candidates) == 1
     assert "no file of predictions beside the labels" in refused(tmp_path / "y.npy", labels=tmp_path / "y.npy")
 
 

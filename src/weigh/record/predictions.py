@@ -31,7 +31,8 @@ from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
-from weigh.record.predictions_folder import hold_arrays, read_folders
+from weigh.record.predictions_files import hold_arrays
+from weigh.record.predictions_folder import read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
 from weigh.record.predictions_shift import check_shift, moved_labels
 from weigh.record.predictions_table import read_tables

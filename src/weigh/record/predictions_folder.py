@@ -10,34 +10,26 @@ the model that it is named after. Before it: folders of strangers (no pickle). A
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
-from weigh.data.rows.listing import natural_key
-from weigh.errors import DataError, SpecError
+from weigh.errors import DataError
 from weigh.files import read_array, read_json
 from weigh.language import Text, text
 from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_probabilities
+from weigh.record.predictions_files import SAY, files_of_sets
 from weigh.record.predictions_shift import counted_from_one
 
-__all__ = ["hold_arrays", "names_of_files", "read_folders"]
+__all__ = ["names_of_files", "read_folders"]
 
-SUFFIXES = (".json", ".npy", ".npz")
-ARRAYS = (".npy", ".npz")
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 # Names under which people keep them in .npz files, the likeliest first.
 LABELS = ("labels", "label", "label_ids", "y_true", "y", "targets", "target", "y_test")
 ANSWERS = ("probabilities", "probs", "predictions", "prediction", "preds", "pred", "y_pred", "y_prob", "answers")
 MOST_CLASSES = 30_000  # ImageNet has 21,841 at most
-SAY = text(
-    "Write one .npy, .npz or .json file for each model: n class numbers (from 0), or n rows of probabilities.",
-    "请为每个模型写一个 .npy、.npz 或 .json 文件：n 个类别编号（从 0 开始），或 n 行概率。",
-)
 TWO_COLUMNS = text(
     "Probabilities have one column for each class. Of two classes: np.column_stack([1 - p, p]), where p is the probability of class 1.",
     "概率须每个类别一列。两个类别时：np.column_stack([1 - p, p])，其中 p 是类别 1 的概率。",
@@ -58,15 +50,11 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
     Raises:
         DataError: Files that do not hold such numbers, or lengths that do not fit the labels.
     """
-    alone = [path for path in folders if path.is_file()]
-    if len(labels) != (1 if alone else len(folders)):
-        raise _labels_elsewhere(folders, labels, alone)
-    files_of_sets = [alone] if alone else [_files_of_models(folder) for folder in folders]
-    files_of_sets = [_without_labels(files, labels) for files in files_of_sets]
+    models_of_sets = files_of_sets(folders, labels)
     sets = model_names([folder.name for folder in folders]) if len(labels) > 1 else [""]
     target, names, answers, problems, lengths = [], [], [], [], []
     start, width = 0, 0
-    for files, truth in zip(files_of_sets, labels, strict=True):
+    for files, truth in zip(models_of_sets, labels, strict=True):
         labels_of = _read_numbers(truth, LABELS)
         if labels_of.ndim != 1 or not len(labels_of):
             raise _unfit(truth, labels_of, ONE_LABEL)
@@ -105,111 +93,13 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
     width = max(width, int(target.max()) + 1)
     _check_alike(answers, width)
     return PredictionTable(
-        name=model_names([folders[0].stem if alone else folders[0].resolve().name])[0],
+        name=model_names([folders[0].stem if folders[0].is_file() else folders[0].resolve().name])[0],
         example=np.array(names, dtype=object),
         target=target,
         set=np.repeat(np.array(sets, dtype=object), lengths),
         classes=tuple(str(c) for c in range(width)),
         answers=_of_models(answers),
         problems=tuple(problems),
-    )
-
-
-def hold_arrays(paths: Sequence[Path], labels: Sequence[Path]) -> bool:
-    """Whether these are arrays, or folders of them; else they are tables.
-
-    Raises:
-        DataError, SpecError: Both at once, or labels that are missing or too many.
-    """
-    folders = [path for path in paths if path.is_dir()]
-    endings = SUFFIXES if labels else ARRAYS  # a .json file may be a table
-    arrays = [path for path in paths if path not in folders and path.suffix.casefold() in endings]
-    if max(len(folders), len(arrays), len(paths) - len(folders) - len(arrays)) < len(paths):
-        raise DataError(
-            text("Folders, arrays and tables cannot be read together.", "不能同时读取文件夹、数组和表格。"),
-            do=text(
-                "Give only tables, only arrays, or only folders of arrays.",
-                "请只给出表格、只给出数组，或只给出数组文件夹。",
-            ),
-        )
-    if (folders or arrays) and not labels:
-        if folders and (table := _first_table(folders[0])):
-            raise DataError(
-                text("{p} is a folder of tables.", "{p} 是存放表格的文件夹。", p=folders[0]),
-                do=text(
-                    "Name the tables: weigh read {t} …", "请写出这些表格：weigh read {t} …", t=shlex.quote(str(table))
-                ),
-            )
-        raise DataError(
-            text("{p} is a folder: the labels are missing.", "{p} 是文件夹：缺少标签。", p=folders[0])
-            if folders
-            else text("{p} is an array: the labels are missing.", "{p} 是数组：缺少标签。", p=arrays[0]),
-            do=text(
-                "Give the labels of its examples: weigh read {p} --labels LABELS.npy",
-                "请给出其样本的标签：weigh read {p} --labels LABELS.npy",
-                p=shlex.quote(str(paths[0])),
-            ),
-        )
-    if labels and not folders and not arrays:
-        raise SpecError(
-            text(
-                "--labels is for arrays; a table has its own column label.",
-                "--labels 只用于数组；表格用自己的 label 列。",
-            ),
-            do=text("Leave out --labels.", "请去掉 --labels。"),
-        )
-    return bool(folders or arrays)
-
-
-def _first_table(folder: Path) -> Path | None:
-    """A table in a folder that holds no arrays."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    if any(file.suffix.casefold() in ARRAYS for file in files):
-        return None
-    return next((f for f in files if f.name.casefold().removesuffix(".gz").endswith(TABLES)), None)
-
-
-def _files_of_models(folder: Path) -> list[Path]:
-    files = [f for f in folder.iterdir() if f.suffix.casefold() in SUFFIXES and not f.name.startswith(".")]
-    if not files:
-        raise DataError(
-            text("{f} holds no .npy, .npz or .json files.", "{f} 中没有 .npy、.npz 或 .json 文件。", f=folder), do=SAY
-        )
-    return sorted(files, key=lambda f: natural_key(f.name))
-
-
-def _without_labels(files: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
-    """Labels that lie beside the files of models are no model."""
-    models = [f for f in files if not any(truth.exists() and f.samefile(truth) for truth in labels)]
-    if not models:
-        raise DataError(
-            text("There is no file of predictions beside the labels.", "除标签外没有预测结果文件。"),
-            do=SAY,
-        )
-    return models
-
-
-def _labels_elsewhere(folders: Sequence[Path], labels: Sequence[Path], alone: Sequence[Path]) -> DataError:
-    """Not as many files of labels as test sets."""
-    if alone:
-        return DataError(
-            text("{n} files of labels were given for arrays of one test set.", "为同一测试集的数组给出了 {n} 个标签文件。", n=len(labels)),
-            do=text(
-                "Give one file of labels; for several test sets give a folder of arrays for each.",
-                "请只给出一个标签文件；若有多个测试集，请为每个测试集给出一个数组文件夹。",
-            ),
-        )  # fmt: skip
-    return DataError(
-        text(
-            "{f} folders of predictions were given, and {n} files of labels.",
-            "给出了 {f} 个预测文件夹，却有 {n} 个标签文件。",
-            f=len(folders),
-            n=len(labels),
-        ),
-        do=text(
-            "Give one file of labels for each folder, in the same order: weigh read A B --labels A.npy --labels B.npy",
-            "请按相同顺序为每个文件夹给出一个标签文件：weigh read A B --labels A.npy --labels B.npy",
-        ),
     )
 
 
