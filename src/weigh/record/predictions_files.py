@@ -12,6 +12,7 @@ from pathlib import Path
 
 from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError, SpecError
+from weigh.files import open_regular
 from weigh.language import text
 
 __all__ = ["SAY", "files_of_sets", "hold_arrays"]
@@ -114,9 +115,12 @@ def _without_labels(files: Sequence[Path], labels: Sequence[Path]) -> list[Path]
 
 def _holds_several(file: Path) -> bool:
     """Whether it is a .npz file with several arrays."""
+    if file.suffix.casefold() != ".npz":
+        return False
     try:
-        return file.suffix.casefold() == ".npz" and len(zipfile.ZipFile(file).namelist()) > 1
-    except (OSError, zipfile.BadZipFile):
+        with open_regular(file) as opened, zipfile.ZipFile(opened) as packed:
+            return len(packed.namelist()) > 1
+    except (OSError, zipfile.BadZipFile, DataError):  # reading it will say why
         return False
 
 
