@@ -119,7 +119,7 @@ def test_ids_that_count_from_another_number_are_refused(tmp_path, shift):
     assert f"moved by {-shift:+d} all of them are" in caught.value.what.en
     read(tmp_path, each(image_id=lambda row: (row["image_id"] - 100) // 7 + 1), gold)
     few = [row for row in each(image_id=lambda row: (row["image_id"] - 100) // 7) if row["image_id"] < 4]
-    assert [p.kind for p in read(tmp_path, few, gold).problems][0] == "other-pictures"
+    assert next(p.kind for p in read(tmp_path, few, gold).problems) == "other-pictures"
 
 
 def test_rows_that_are_odd_are_named_and_count(tmp_path):

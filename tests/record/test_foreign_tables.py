@@ -360,7 +360,7 @@ def test_advice_on_columns_of_tags_works(tmp_path):
         (tmp_path / f"{name}.conll").write_text("\n".join(rows) + "\n")
     paths = {"gold": tmp_path / "gold.conll", "settings": ["data.text=4", "data.label=2"]}
     read = read_predictions(tmp_path / "system.conll", **paths).results
-    assert [row for row in read.examples.rows][0] == ("Anna", "sings")
+    assert tuple(read.examples.rows[0]) == ("Anna", "sings")
 
 
 def test_an_encoding_that_was_guessed_is_told_and_the_advice_works(tmp_path):

@@ -75,9 +75,7 @@ def require_metric(name: str, kind: Kind, setting: str = "metrics.primary") -> M
     if kind.name in metric.kinds:
         return metric
     raise SpecError(
-        text(
-            "{s}: {m} is not defined for {k}.", "{s}：{m} 不适用于{k}。", s=setting, m=name, k=kind.title
-        ),
+        text("{s}: {m} is not defined for {k}.", "{s}：{m} 不适用于{k}。", s=setting, m=name, k=kind.title),
         do=text(
             "Choose one of: {k}.",
             "可选：{k}。",

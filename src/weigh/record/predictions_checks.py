@@ -159,7 +159,9 @@ def _too_few_common(kept: int, n: int, listed: str, otherwise: Text) -> DataErro
 
 def _called_otherwise(answers: Sequence[Answers], names: Sequence[str], example: np.ndarray) -> Text:
     """An example of each of two models that the other one lacks: mostly one example with two names."""
-    if len(answers) > 1 and sum(len(a.which) for a in answers) == len(np.unique(np.concatenate([a.which for a in answers]))):
+    if len(answers) > 1 and sum(len(a.which) for a in answers) == len(
+        np.unique(np.concatenate([a.which for a in answers]))
+    ):
         return text(
             "No two of them share an example. If they are parts of one model's predictions, such as folds, write its name into a column model of "
             "each table, and the fold into a column fold.",

@@ -146,4 +146,3 @@ def _labels_elsewhere(folders: Sequence[Path], labels: Sequence[Path], alone: Se
             "请按相同顺序为每个文件夹给出一个标签文件：weigh read A B --labels A.npy --labels B.npy",
         ),
     )
-
