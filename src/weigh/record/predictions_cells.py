@@ -9,11 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from weigh.data.rows.columns import SPLITS
 from weigh.data.rows.listing import PARTS, natural_key
 from weigh.data.tables.several_labels import joined_labels, labels_of
 from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
+from weigh.record.predictions_columns import NAMES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +29,6 @@ NOTHING = ("na", "n/a")  # how R and spreadsheets write an empty cell; may also 
 MANY_NUMBERS = 20  # so many different numbers with a fraction are measurements, no classes
 NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 NO_FOLD = ("-1", "na", "n/a", "none", "holdout", "hold-out")  # scikit-learn's PredefinedSplit writes -1
-SPLITS = ("split", "part", "partition", "subset")  # columns that say the part, where they say nothing else
 FILL = text(
     "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported. "
     "If NaN is the name of a class, call it otherwise (not-a-number).",
@@ -235,7 +236,7 @@ def training_rows(frame: pl.DataFrame) -> list[Problem]:
     if "fold" in frame.columns:
         return []
     main = frame.filter(frame["set"] == frame["set"][0])
-    for name in ("set", *(name for name in frame.columns if name.casefold() in SPLITS)):
+    for name in ("set", *(name for name in frame.columns if name.casefold() in SPLITS and name not in NAMES)):
         parts = {cell: PARTS.get((cell or "").casefold()) for cell in main[name].unique().to_list()}
         if "train" not in parts.values() or None in parts.values():
             continue

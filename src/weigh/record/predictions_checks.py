@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from weigh.data.names import folded
 from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
@@ -241,10 +242,10 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 do=text("Check that labels and predictions are written alike.", "请检查标签与预测的写法是否一致。"),
             )
         )
-    folded: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}
     for name in table.classes:
-        folded.setdefault(_plain(name), []).append(name)
-    written = [names for names in folded.values() if len(names) > 1]
+        alike.setdefault(folded(name), []).append(name)
+    written = [names for names in alike.values() if len(names) > 1]
     if written:
         problems.append(
             Problem(
@@ -287,12 +288,6 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
             )
         )
     return [*problems, *_copies(answers), *_ties(answers), *_other_decisions(answers)]
-
-
-def _plain(name: str) -> str:
-    """How a class is written, without what programs change: capitals, blanks, zeros before a number. "-1" is not "1"."""
-    plain = " ".join(name.casefold().replace("_", " ").split())
-    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
 
 def _other_decisions(answers: Sequence[Answers]) -> list[Problem]:

@@ -24,11 +24,8 @@ from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import text_files
 from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
-<<<<<<< HEAD
 from weigh.data.sentences.span_words import UNFIT, counting_notes, doubted_spans, span_problems
-=======
 from weigh.data.tables.text_encoding import encoding_problem
->>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS
@@ -71,11 +68,8 @@ class Aligned(NamedTuple):
 
     Attributes:
         sentences: One per sentence of the gold file that is used.
-<<<<<<< HEAD
-        blocks: What was seen of its entities where they are given as spans of a text.
-=======
         encoding: What the file was read as.
->>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
+        blocks: What was seen of its entities where they are given as spans of a text.
         respelt: Lines on which a token is written otherwise: (line of the gold file, line of this file, token there, token here).
     """
 
@@ -214,11 +208,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             ),
             do=ALIGN,
         )
-<<<<<<< HEAD
-    return Aligned(name, path, kept, file.blocks, respelt)
-=======
-    return Aligned(name, path, file.encoding, kept, respelt)
->>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
+    return Aligned(name, path, file.encoding, kept, file.blocks, respelt)
 
 
 def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
@@ -283,12 +273,8 @@ def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
 
 def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     """What a person should know before anything is concluded."""
-<<<<<<< HEAD
-    problems = []
     torn = len(set(truth.left_out) - set(truth.blocks.unfit))
-=======
     problems = encoding_problem({str(file.path.name): file.encoding for file in (truth, *answers)})
->>>>>>> 8bec9dbb (weigh read takes the settings that its readers advise, refuses those that play no part, and tells a guessed encoding; ids of pictures that count from another number are refused)
     if truth.bad:
         problems.append(
             Problem(

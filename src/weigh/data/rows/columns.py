@@ -18,6 +18,7 @@ from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
 __all__ = [
+    "SPLITS",
     "columns_note",
     "line_problems",
     "metadata_columns",
