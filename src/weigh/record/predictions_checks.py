@@ -242,10 +242,10 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 do=text("Check that labels and predictions are written alike.", "请检查标签与预测的写法是否一致。"),
             )
         )
-    alike: dict[str, list[str]] = {}
+    names_by_form: dict[str, list[str]] = {}
     for name in table.classes:
-        alike.setdefault(folded(name), []).append(name)
-    written = [names for names in alike.values() if len(names) > 1]
+        names_by_form.setdefault(folded(name), []).append(name)
+    written = [names for names in names_by_form.values() if len(names) > 1]
     if written:
         problems.append(
             Problem(
