@@ -34,12 +34,17 @@ LONGEST = [
     "train/test_length", "train/test_handed_on",
 ]  # fmt: skip
 
-# Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures;
-# the parsed sources.
+# Files for the same process, since they need the same once per session: the studies of `tests/findings/studies.py` and the browser; what writes
+# ONNX, which takes seconds to load; facts of pictures; the parsed sources.
 TOGETHER = [
     {
         "findings/test_verdicts", "report/test_chinese", "findings/test_disagreement", "findings/test_unlearnt",
-        "findings/test_familiar", "findings/test_advice",
+        "findings/test_familiar", "findings/test_advice", "report/test_boxes", "report/test_masks", "report/test_browser", "report/test_kinds",
+    },
+    {
+        "train/test_recipes", "train/test_saved_texts", "train/test_saved_average", "train/test_saved", "train/test_box_onnx",
+        "train/test_box_files", "train/test_mask_files", "models/test_decoded_saved", "models/test_onnx", "models/test_own_models",
+        "journeys/test_readme", "journeys/test_own_detectors", "kinds/test_new_kind",
     },
     {"data/test_near_duplicates", "data/test_checks"},
     {"test_architecture", "test_disk", "test_rooms"},

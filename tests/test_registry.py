@@ -103,7 +103,7 @@ def test_an_import_that_was_interrupted_can_be_repeated():
             stderr=subprocess.PIPE,
             text=True,
         )
-        for after in (1, 2, 5, 9, 10_000)
+        for after in (1, 9, 10_000)
     }
     for after, process in processes.items():
         out, err = process.communicate(timeout=120)

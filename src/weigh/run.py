@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -116,7 +117,7 @@ class Recipe:
     def options_for(self, task: str | None) -> type[Options] | None:
         """What can be set for a task (of any task where it is not known yet); None where the recipe is not for it."""
         if task is None:
-            return _of_any(self)
+            return self._of_any
         chosen = TASKS.get(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
@@ -127,16 +128,16 @@ class Recipe:
         placed = any(KINDS.get(kind).placed for kind in chosen.kinds)
         return None if placed and chosen_options is not self.options.get(chosen.kinds[0]) else chosen_options
 
-
-def _of_any(recipe: Recipe) -> type[Options]:
-    """All options that the recipe has for some task; where two have one of the same name, the first says what it may be."""
-    meant = RECIPES.get(recipe.placed).options.values() if recipe.placed else ()
-    fields = {
-        name: field
-        for options in reversed((*recipe.options.values(), *meant))
-        for name, field in options.model_fields.items()
-    }
-    return create_model(recipe.name, __base__=Options, **{n: (f.annotation, f) for n, f in fields.items()})  # type: ignore[call-overload]
+    @cached_property
+    def _of_any(self) -> type[Options]:
+        """All options that the recipe has for some task; where two have one of the same name, the first says what it may be."""
+        meant = RECIPES.get(self.placed).options.values() if self.placed else ()
+        fields = {
+            name: field
+            for options in reversed((*self.options.values(), *meant))
+            for name, field in options.model_fields.items()
+        }
+        return create_model(self.name, __base__=Options, **{n: (f.annotation, f) for n, f in fields.items()})  # type: ignore[call-overload]
 
 
 ANY = ""  # in `Recipe.options`: what models of all other media understand

@@ -177,6 +177,7 @@ def test_predictions_are_written_and_read_end_to_end(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_tiny_growth_point(tmp_path):
     growth.write_pictures(tmp_path / "pictures", 40, 2)
     given = {"folds": 2, "repeats": 1, "threads": 1, "data": str(tmp_path / "pictures"), "folder": str(tmp_path / "s")}

@@ -7,7 +7,7 @@ from scipy.stats import binom
 
 from tests.calibration.studies import DESIGNS, run_design
 
-STUDIES = 120
+STUDIES = 60
 
 
 def most(share: float) -> int:

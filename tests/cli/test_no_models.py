@@ -54,7 +54,7 @@ def within_reach(monkeypatch, tiny, tiny_encoder):
 
 def test_a_study_without_models_chooses_trains_and_tells(photos, within_reach, tmp_path, capsys):
     folder = tmp_path / "s"
-    short = ["design.folds=2", "run.threads=1", "recipes.finetune.epochs=2", "recipes.finetune.image_size=32"]
+    short = ["design.folds=2", "design.repeats=1", "run.threads=1", "recipes.finetune.epochs=1", "recipes.finetune.image_size=32"]
     command = ["run", str(photos), "--offline", "-o", str(folder), *(part for one in short for part in ("--set", one))]
     assert main(command) == 0
     told = capsys.readouterr()
@@ -134,8 +134,8 @@ def test_what_is_set_to_null_stays_off(within_reach, photos, setting, left, tmp_
 def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_reach, tiny_encoder, tmp_path):
     data, folder = tmp_path / "d.csv", tmp_path / "s"
     write_reviews(data, 120)
-    command = ["run", str(data), "--offline", "-o", str(folder), "--set", "design.folds=2", "--set", "run.threads=1",
-               "--set", "recipes.finetune.epochs=1", "--quiet"]  # fmt: skip
+    command = ["run", str(data), "--offline", "-o", str(folder), "--set", "design.folds=2", "--set", "design.repeats=1",
+               "--set", "run.threads=1", "--set", "recipes.finetune.epochs=1", "--quiet"]  # fmt: skip
     assert main(command) == 0
     study = Study.open(folder)
     assert [c.id for c in study.results().candidates] == [

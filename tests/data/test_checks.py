@@ -276,10 +276,10 @@ COPIED_FLOWERS = [
 
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("step", "near"), [(4, (6, 10)), pytest.param(1, (20, 26), marks=[pytest.mark.thorough, pytest.mark.slow])]
+    ("step", "near"), [(8, (6, 10)), pytest.param(1, (20, 26), marks=[pytest.mark.thorough, pytest.mark.slow])]
 )
 def test_the_four_flowers_in_two_classes(shared, step, near):
-    """Of all pictures, or of every fourth and the copies that are known."""
+    """Of all pictures, or of every eighth and the copies that are known."""
 
     def chosen(examples):
         every = np.arange(len(examples)) % step == 0
@@ -296,9 +296,9 @@ def test_the_four_flowers_in_two_classes(shared, step, near):
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=[pytest.mark.thorough, pytest.mark.slow])])
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=[pytest.mark.thorough, pytest.mark.slow])])
 def test_the_demo_has_its_order_and_no_flood(tmp_path, step):
-    """A flood would come from pictures that look alike, as they all do: every third, or all."""
+    """A flood would come from pictures that look alike, as they all do: every sixth, or all."""
     spec = StudySpec(**demo_spec(tmp_path))
     examples, problems = read_images(spec.data, offline=True)
     assert len(examples) == 2624

@@ -73,23 +73,41 @@ def test_strips_give_the_same_pixels_as_the_whole(mode, monkeypatch):
         assert np.array_equal(_to_eight_bits(picture)[0], expected.astype(np.uint8))
 
 
+TWICE = """
+import sys
+from weigh.cli.main import main
+from weigh.data.pictures import decoding
+
+def peak():
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+
+codes = [main(["data", sys.argv[1], "--quiet"])]  # everything is imported
+before, decoding.MAX_PIXELS = peak(), decoding.MAX_PIXELS // int(sys.argv[3])
+codes.append(main(["data", sys.argv[2], "--quiet"]))
+print(*codes, before, peak())
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures memory as Linux does")
-def test_four_pictures_of_the_greatest_size_take_less_than_two_gigabytes(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / "p" / name).mkdir(parents=True)
-        for i in range(2):
-            Image.new("1", (13_370, 13_370), i).save(tmp_path / "p" / name / f"{i}.png")
-    code = "import sys\nfrom weigh.cli.main import main\ncode = main(['data', sys.argv[1], '--quiet'])\nprint(code, open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+@pytest.mark.parametrize("part", [4, pytest.param(1, marks=pytest.mark.thorough)])
+def test_four_pictures_of_the_greatest_size_take_less_than_two_gigabytes(tmp_path, part):
+    """Or of a quarter of it, with a quarter of the limit: what they take beyond small ones then counts four times."""
+    side = int((pictures.MAX_PIXELS / part) ** 0.5)
+    for folder, size in (("small", 60), ("large", side)):
+        for name in ("a", "b"):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for i in range(2):
+                Image.new("1", (size, size), i).save(tmp_path / folder / name / f"{i}.png")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "p")],
+        [sys.executable, "-c", TWICE, str(tmp_path / "small"), str(tmp_path / "large"), str(part)],
         env=environment,
         capture_output=True,
         text=True,
         timeout=200,
         check=True,
     )
-    code, peak = done.stdout.split()[-2:]
-    assert code == "0"
-    assert int(peak) * 1024 < 2e9
+    *codes, before, peak = map(int, done.stdout.split()[-4:])
+    assert codes == [0, 0]
+    assert 1024 * (before + part * (peak - before)) < 2e9

@@ -83,6 +83,7 @@ def told(finished, tmp_path, monkeypatch, *, watched: bool, progress: bool | Non
 
     monkeypatch.setattr(weigh.screen, "Console", console)
     settings = ["design.folds=4", "design.repeats=1", "run.offline=true", "output.refit=false", "run.threads=1"]
+    settings += ["design.curve=false", "design.order_check=false", "design.cleaned=false"]
     spec = finished.spec
     Study.from_data(spec.data.train, spec.models, settings=settings, folder=tmp_path / "s").run(progress=progress)
     return shown.getvalue()
@@ -150,7 +151,7 @@ def test_more_workers_than_jobs_make_nothing_faster():
     assert Forecast.shared_seconds(forecast, []) == 0.0
 
 
-@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize("texts", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_a_study_that_goes_on_predicts_only_what_is_left(photos, tiny, tiny_encoder, tmp_path, texts):
     """Stopped while heads are fitted: the features are kept, so the same job takes less."""
     from tests.text_models import write_reviews

@@ -391,7 +391,7 @@ def WEB_OF(n: int) -> dict[str, Any]:
 @cache
 def file_of(name: str) -> FindingsFile:
     """The findings of a study of `STUDIES`, read once per session."""
-    return findings_file(results_of(name))
+    return results_of(name).once(findings_file)
 
 
 @cache

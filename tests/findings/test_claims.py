@@ -145,7 +145,7 @@ STUDIES = {
 
 
 @given(**STUDIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_sentences_claim_no_more_than_the_records(**drawn):
     sentences_claim_no_more(**drawn)
 

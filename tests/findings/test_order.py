@@ -83,7 +83,7 @@ def test_drift_raises_an_alarm():
     assert found.verdict == "no"
 
 
-@pytest.mark.parametrize("kind", ["random", "prevalence"])
+@pytest.mark.parametrize("kind", [pytest.param("random", marks=pytest.mark.thorough), "prevalence"])
 def test_no_alarm_where_neighbours_are_not_alike(kind):
     studies = 25
     alarms = sum(
@@ -203,8 +203,9 @@ def test_copies_among_neighbours_are_found_and_never_cleared(design):
     assert independent <= binom.ppf(0.999, 5, 0.05)
 
 
-@pytest.mark.parametrize("classes", [2, 5])
-@pytest.mark.parametrize("group", [3, 10])
+@pytest.mark.parametrize(
+    ("group", "classes"), [(3, 5), (10, 2), *(pytest.param(*one, marks=pytest.mark.thorough) for one in ((3, 2), (10, 5)))]
+)
 def test_runs_of_a_label_alone_raise_no_alarm(group, classes):
     design = Copies(n=300, group=group, classes=classes, features=10, labels_only=True)
     said = [order.find(neighbour_study(design, np.random.default_rng(seed))[0])[0].verdict for seed in range(10)]

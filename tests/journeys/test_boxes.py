@@ -43,7 +43,7 @@ def study(tiny, tmp_path_factory) -> Study:
         annotation |= {"image_id": 7 * annotation["image_id"] + 1, "category_id": 3 * annotation["category_id"] + 2}
     content["categories"] = [{"id": 3 * c + 2, "name": name} for c, name in enumerate(CLASSES)]
     (root / "data" / "instances.json").write_text(json.dumps(content), "utf-8")
-    options = ["recipes.probe.epochs=8", "recipes.probe.learning_rate=0.01", "recipes.probe.image_size=96"]
+    options = ["recipes.probe.epochs=3", "recipes.probe.learning_rate=0.01", "recipes.probe.image_size=96"]
     settings = [word for option in options for word in ("--set", option)]
     command = ["run", str(root / "data"), "--models", tiny, "--recipes", "probe", "--output", str(root / "study")]
     assert main([*command, *settings, *FAST]) == 0

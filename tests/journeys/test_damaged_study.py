@@ -136,7 +136,9 @@ def test_a_report_of_a_study_that_is_read_only_goes_elsewhere(finished, copy, tm
     assert os.strerror(number) in err
 
 
-@pytest.mark.parametrize(("moment", "number"), [(1, errno.EDQUOT), (9, errno.ENOSPC), (25, errno.EIO)])
+@pytest.mark.parametrize(
+    ("moment", "number"), [(1, errno.EDQUOT), pytest.param(9, errno.ENOSPC, marks=pytest.mark.thorough), (25, errno.EIO)]
+)
 def test_a_full_disk_stops_and_the_same_command_goes_on(ordered, tmp_path, monkeypatch, capsys, moment, number):
     finished, folder = ordered, tmp_path / "study"
     calls = []

@@ -125,6 +125,7 @@ def test_it_answers_the_average_of_its_members(saved, pictures, capsys):
     assert np.abs(answers(alone) - answers(out)).max() > 1e-3
 
 
+@pytest.mark.thorough
 def test_another_process_gives_identical_answers(saved, pictures, capsys):
     _, expected, _ = weigh(capsys, "predict", saved.folder, pictures, "--ensemble")
     command = [sys.executable, "-m", "weigh", "predict", str(saved.folder), str(pictures), "--ensemble", "--quiet"]

@@ -35,7 +35,7 @@ def evaluate(tmp_path: Path, heads_of_1000, labels, capsys, *more) -> dict:
     return json.loads(capsys.readouterr().out)["models"][0]
 
 
-@pytest.mark.parametrize("shift", [-1, 1])
+@pytest.mark.parametrize("shift", [-1, pytest.param(1, marks=pytest.mark.thorough)])
 def test_labels_off_by_one_are_named_and_the_remedy_works(heads_of_1000, tmp_path, capsys, shift):
     said = heads_of_1000[1]
     row = evaluate(tmp_path, heads_of_1000, said + shift, capsys)

@@ -50,7 +50,7 @@ def estimates(study: Study, finding: str) -> dict[str, float]:
     return {name: estimate.value for name, estimate in found.estimates.items()}
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".tsv", marks=pytest.mark.thorough), ".parquet"])
 def test_scikit_learn_finds_the_scores_of_the_report_in_the_exported_predictions(lopsided, tmp_path, capsys, suffix):
     target = tmp_path / f"predictions{suffix}"
     assert main(["export", str(lopsided.folder), "--predictions", str(target)]) == 0

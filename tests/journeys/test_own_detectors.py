@@ -18,7 +18,7 @@ from weigh.errors import ModelError
 from weigh.study import Study
 
 pytest.importorskip("transformers")
-FAST = ["design.folds=3", "design.repeats=1", "run.threads=1", "run.offline=true"]
+FAST = ["design.folds=2", "design.repeats=1", "run.threads=1", "run.offline=true"]
 SMALL = [f"recipes.{recipe}.{option}" for recipe in ("finetune", "decoder") for option in ("epochs=1", "image_size=96")]
 
 

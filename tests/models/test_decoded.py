@@ -19,6 +19,7 @@ from weigh.study import Study
 
 SIZE = (96, 64)
 OF_TORCHVISION = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50"]
+LARGE_LAST = [*OF_TORCHVISION[:2], pytest.param("fcn_resnet50", marks=pytest.mark.thorough)]
 
 
 def noise(n: int = 2) -> torch.Tensor:
@@ -39,7 +40,7 @@ def last_weights(state: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Te
     return torch.cat([state[f"{p}.weight"] for p in parts], 1), sum(state[f"{p}.bias"] for p in parts)
 
 
-@pytest.mark.parametrize("name", OF_TORCHVISION)
+@pytest.mark.parametrize("name", LARGE_LAST)
 def test_with_its_own_classifier_a_model_of_torchvision_answers_as_it_does_there(name):
     model = load_model(f"torchvision:{name}", pretrained=False, offline=True)
     state = {key: value.clone() for key, value in model.module.state_dict().items()}
@@ -56,7 +57,7 @@ def test_with_its_own_classifier_a_model_of_torchvision_answers_as_it_does_there
     assert tuple(network.body(noise())[0].shape) == (2, weight.shape[1], SIZE[0] // stride, SIZE[1] // stride)
 
 
-@pytest.mark.parametrize("name", OF_TORCHVISION)
+@pytest.mark.parametrize("name", LARGE_LAST)
 @pytest.mark.parametrize("at", ["head", "last-stage"])
 def test_both_halves_give_what_the_whole_gives_and_only_the_tail_learns(name, at):
     _, network = network_for_masks(f"torchvision:{name}")
@@ -155,7 +156,9 @@ def test_the_plan_of_a_study_of_labels_says_so_before_anything_runs(recipe, lras
     assert not list((tmp_path / "study").rglob("*.npz"))
 
 
-@pytest.mark.parametrize("name", ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large"])
+@pytest.mark.parametrize(
+    "name", ["lraspp_mobilenet_v3_large", pytest.param("deeplabv3_mobilenet_v3_large", marks=pytest.mark.thorough)]
+)
 def test_it_learns_masks(name, photos):
     examples = some("semantic-segmentation", photos)
     model = load_model(f"torchvision:{name}", pretrained=False, offline=True)

@@ -53,7 +53,9 @@ def test_what_is_opened_again_answers_as_what_was_saved(source, tmp_path):
     assert float(answered.abs().max()) > 0
 
 
-@pytest.mark.parametrize("source", [source for source in SOURCES if source != "hf:upernet"])
+@pytest.mark.parametrize(
+    "source", [SOURCES[0], pytest.param(SOURCES[1], marks=pytest.mark.thorough), "hf:segformer"]  # not of UperNet
+)
 def test_onnx_answers_as_the_network(source, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -191,7 +191,9 @@ def test_frozen_layers_need_no_gradient_of_their_own():
     assert layer.weight.grad is None
 
 
-@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv3_small_100", "convnext_atto"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("tf_efficientnet_lite0", marks=pytest.mark.thorough), "mobilenetv3_small_100", "convnext_atto"]
+)
 def test_a_network_keeps_its_names_outputs_and_gradients(name):
     model = load_model(f"timm:{name}", pretrained=False, offline=True)
     network = make_network(model, 3, torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from torch import nn
 from weigh.models.processor.dropout import BytesDropout, speed_up_dropout
 
 
-@pytest.mark.parametrize("p", [0.001, 0.05, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("p", [0.001, 0.5, *(pytest.param(p, marks=pytest.mark.thorough) for p in (0.05, 0.1, 0.999))])
 def test_share_scale_and_gradient(p):
     torch.manual_seed(1)
     x = torch.full((4000, 2003), 2.0, requires_grad=True)

@@ -20,6 +20,8 @@ from weigh.models.listing import list_models
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 
+SLOW_PACKAGES = ("hf:intfloat/multilingual-e5-small",)  # of half a gigabyte
+
 
 @pytest.fixture
 def no_network(monkeypatch):
@@ -198,7 +200,11 @@ def test_listing_builds_nothing_and_says_where_weights_are():
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda e: e.address)
+@pytest.mark.parametrize(
+    "entry",
+    [pytest.param(one, marks=pytest.mark.thorough if one.address in SLOW_PACKAGES else []) for one in CATALOGUE],
+    ids=lambda e: e.address,
+)
 @pytest.mark.usefixtures("no_network")
 def test_packages_fit_their_architectures(entry):
     if entry.locate() is None:
@@ -219,7 +225,7 @@ def test_catalogue_finds_tagged_names():
 @pytest.mark.weights
 @pytest.mark.thorough
 def test_own_preprocessing_is_right_on_real_pictures(shared):
-    """A slip in mean, size, crop or interpolation costs 7 to 11 points of top-1; `journeys/test_evaluate_photos.py` sees it on every second picture."""
+    """A slip in mean, size, crop or interpolation costs 7 to 11 points of top-1; `journeys/test_evaluate_photos.py` sees it on every third picture."""
     from weigh.data.pictures.decoding import open_picture
 
     folder = shared / "imagenet" / "nips150"

@@ -24,7 +24,7 @@ from weigh.models.torchvision_boxes import DETECTORS
 from weigh.saved.model import load_saved, save_model
 
 LIGHT = ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"]
-KINDS = [*LIGHT, "fcos_resnet50_fpn", "retinanet_resnet50_fpn"]
+KINDS = [*LIGHT, "fcos_resnet50_fpn", pytest.param("retinanet_resnet50_fpn", marks=pytest.mark.thorough)]
 CLASSES = ("__background__", "b", "c", "a")
 USERS = ("a", "B", "c")
 OWN = [3, 1, 2]  # their numbers in the library
@@ -89,7 +89,7 @@ def made():
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [*((name, [(96, 120), (70, 128)]) for name in KINDS), *((name, None) for name in LIGHT), pytest.param("ssd300_vgg16", [(288, 250)], marks=pytest.mark.slow)]
+    ("name", "seen"), [*((name, [(96, 120), (70, 128)]) for name in KINDS[:3]), pytest.param("retinanet_resnet50_fpn", [(96, 120), (70, 128)], marks=pytest.mark.thorough), *((name, None) for name in LIGHT), pytest.param("ssd300_vgg16", [(288, 250)], marks=[pytest.mark.slow, pytest.mark.thorough])]
 )  # fmt: skip
 def test_boxes_are_the_librarys_own(name, seen, made):
     model, network = made(name)

@@ -81,7 +81,7 @@ def whole(many, tmp_path_factory):
         return records_only(study(many, tmp_path_factory.mktemp("whole") / "s", patch))
 
 
-@pytest.mark.parametrize("stop_after", [3, 30, 65, 80])
+@pytest.mark.parametrize("stop_after", [30, 80, *(pytest.param(at, marks=pytest.mark.thorough) for at in (3, 65))])
 def test_interrupted_anywhere_it_chooses_the_same(many, whole, tmp_path, monkeypatch, stop_after):
     calls: list = []
     broken = study(many, tmp_path / "s", monkeypatch, calls=calls, stop_after=stop_after)

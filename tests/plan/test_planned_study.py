@@ -84,8 +84,8 @@ def test_switched_off_they_are_not_run(flawed, tiny, tmp_path):
 
 def test_crossed_seeds_of_a_network(photos, tiny, tmp_path):
     settings = [
-        "design.folds=2", "design.repeats=1", "design.crossed=2", "recipes.finetune.epochs=1",
-        "recipes.finetune.image_size=32", "run.offline=true",
+        "design.folds=2", "design.repeats=1", "design.crossed=2", "design.order_check=false", "recipes.finetune.epochs=1",
+        "recipes.finetune.image_size=32", "output.refit=false", "run.offline=true",
     ]  # fmt: skip
     done = Study.from_data(photos, [tiny], ["finetune"], settings=settings, folder=tmp_path / "crossed").run()
     found = purposes(done)

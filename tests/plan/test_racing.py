@@ -82,7 +82,7 @@ def test_hopeless_candidates_are_dropped_and_told_of(many, tmp_path, monkeypatch
     assert "To run: 0 runs" in again
 
 
-@pytest.mark.parametrize("stop_after", [1, 7, 12, -3, -1])
+@pytest.mark.parametrize("stop_after", [7, -3, *(pytest.param(at, marks=pytest.mark.thorough) for at in (1, 12, -1))])
 def test_interrupted_anywhere_it_decides_the_same(many, calm, tmp_path, monkeypatch, stop_after):
     calls: list = []
     if stop_after < 0:  # counted from the end: the last one is a refit

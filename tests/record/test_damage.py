@@ -156,7 +156,7 @@ def test_any_damage_of_the_ledger_is_harmless_or_named(folder, whole, damage, na
     expected, _ = everything(whole)
     rng = random.Random(f"{damage.__name__} {name}")
     content = (whole / "ledger.sqlite").read_bytes()
-    for _ in range(25):
+    for _ in range(12):
         for path in [folder / "ledger.sqlite"] + [folder / "ledger.copy.sqlite"] * (name == "both"):
             damaged = bytearray(content)
             damage(damaged, rng)

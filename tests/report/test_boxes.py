@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.findings.planted_boxes import Detector, planted_boxes
+from tests.findings.studies import results_of
 from tests.report.hostile import HOSTILE
 from tests.report.reading import PageText
 from tests.report.test_browser import CONTRAST, OPEN_ALL, opened
@@ -114,13 +115,7 @@ def page(results, language="en", picture=lambda path: PHOTO.getvalue()):
 
 @pytest.fixture(scope="module")
 def study():
-    return planted_boxes(
-        Detector(missed=0.05, wrong_class=0.05, badly=0.05, double=0.1, background=0.5, small=0.4),
-        Detector(missed=0.3, background=2.0),
-        n=40,
-        repeats=2,
-        test=12,
-    )
+    return results_of("boxes")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

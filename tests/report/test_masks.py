@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.findings.planted_masks import halves_confused, objects_missed, planted_study
+from tests.findings.planted_masks import halves_confused, planted_study
+from tests.findings.studies import results_of
 from tests.report.hostile import HOSTILE
 from tests.report.reading import PageText
 from tests.report.test_browser import CONTRAST, OPEN_ALL, VIEWS, opened
@@ -80,7 +81,7 @@ def hardest(results, **options):
 
 @pytest.fixture(scope="module")
 def study():
-    return planted_study(objects_missed(0.8, 0.05), test=12)
+    return results_of("masks")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_design_effects_are_covered(n, size, rho):
     assert found <= binom.ppf(0.999, studies, 0.05) if rho == 0 else found > 0.9 * studies
 
 
-@pytest.mark.parametrize("by_class", [False, True])
+@pytest.mark.parametrize("by_class", [pytest.param(False, marks=pytest.mark.thorough), True])
 @pytest.mark.usefixtures("few_draws")
 def test_independent_errors_raise_no_alarm(by_class):
     """Also where the file is sorted by class and one class is three times as hard."""

@@ -120,7 +120,7 @@ def test_the_loss_is_that_of_the_paper(tiny, unlabelled, setting):
 
 def test_a_run_starts_from_the_adapted_weights(examples, unlabelled, setting, make_run):
     given = replace(examples, unlabelled=unlabelled)
-    options = {"epochs": 1, "image_size": 64, "batch_size": 8}
+    options = {"epochs": 1, "image_size": 32, "batch_size": 8}
     with computing(threads=1):
         plain = next(iter(fit([make_run("finetune", **options)], setting, given)))
         first = next(iter(fit([make_run("adapted", **options, pretrain=PRETRAIN)], setting, given)))
@@ -163,9 +163,9 @@ def test_a_study_compares_it_and_uses_nothing_of_its_own(photos, tiny, tmp_path,
         Image.open(path).save(more / f"own{i}.bmp")
     (more / "again.png").write_bytes((more / "part0" / "scene0.png").read_bytes())
     (more / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    recipes = [{"name": name, "epochs": 1, "image_size": 64, "batch_size": 8} for name in ("finetune", "adapted")]
-    settings = ["design.folds=2", "design.repeats=1", "design.order_check=false", "run.offline=true", "output.refit=false",
-                f"pretrain.pictures={more}", "pretrain.epochs=1"]  # fmt: skip
+    recipes = [{"name": name, "epochs": 1, "image_size": 32, "batch_size": 8} for name in ("finetune", "adapted")]
+    settings = ["design.folds=2", "design.repeats=1", "design.order_check=false", "design.cleaned=false", "run.offline=true",
+                "output.refit=false", f"pretrain.pictures={more}", "pretrain.epochs=1"]  # fmt: skip
     study = Study.from_data(photos, [tiny], recipes, settings=settings, folder=tmp_path / "study").run()
     assert not [record.cause for record in study.results().records if record.status == "failed"]
     findings = study.read()

@@ -67,12 +67,19 @@ def test_a_row_counts_what_is_told(answered):
     )
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_lines_of_the_readme_find_what_predict_finds(folder, answered, tmp_path, monkeypatch, name):
+@pytest.fixture(scope="module")
+def exported(folder):
+    """The model as ONNX."""
     pytest.importorskip("onnxruntime")
     from weigh.saved.onnx_file import export_onnx
 
-    assert export_onnx(folder / "model", tmp_path / "model.onnx") < 1e-2
+    assert export_onnx(folder / "model", folder / "model.onnx") < 1e-2
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_lines_of_the_readme_find_what_predict_finds(exported, answered, tmp_path, monkeypatch, name):
+    (tmp_path / "model.onnx").write_bytes(exported.read_bytes())
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
     (lines,) = [block for block in blocks if '"boxes", "scores"' in block]
     monkeypatch.chdir(tmp_path)

@@ -22,8 +22,8 @@ from weigh.run import RECIPES, Run, Setting
 from weigh.saved.model import load_saved, save_model
 
 PACKAGED = sorted({entry.address for entry in CATALOGUE if entry.locate()})
-# One of weights for their own architecture, one of weights that stand in for others and were made for pictures resized in another way, one of texts.
-ALWAYS = {"timm:tf_efficientnet_lite0", "timm:mobilenetv2_100", "hf:sentence-transformers/paraphrase-MiniLM-L3-v2"}
+# One of weights that stand in for others and were made for pictures resized in another way, and one of texts.
+ALWAYS = {"timm:mobilenetv2_100", "hf:sentence-transformers/paraphrase-MiniLM-L3-v2"}
 TEXTS = [
     "a fine film",
     "it was awful, and long",

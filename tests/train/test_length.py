@@ -64,15 +64,20 @@ def test_what_is_set_of_epochs_and_steps_is_read_and_masks_keep_their_epochs():
     assert "steps" not in recipe_options(RecipeSpec(name="finetune"), "semantic-segmentation")
 
 
-@pytest.mark.parametrize("recipe", ["finetune", "lp-ft"])
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    ("recipe", "several"),
+    [
+        ("finetune", False), ("lp-ft", True), pytest.param("finetune", True, marks=pytest.mark.thorough),
+        pytest.param("lp-ft", False, marks=pytest.mark.thorough),
+    ],
+)  # fmt: skip
 def test_a_network_that_training_makes_worse_is_the_probe(recipe, several, examples, setting, make_run, monkeypatch):
     monkeypatch.setattr("weigh.train.network.clearly_better", lambda *_: False)
     if several:
         labels = np.stack([examples.target == 0, np.arange(len(examples)) % 3 == 0], axis=1).astype(np.uint8)
         examples, setting = replace(examples, target=labels, kind=LABELS), replace(setting, primary="f1_macro")
     kept = fit([make_run(recipe, **FAST, learning_rate=0.05)], setting, examples)[0]
-    expected = fit([make_run("probe", image_size=64)], setting, examples)[0]
+    expected = fit([make_run("probe", image_size=FAST["image_size"])], setting, examples)[0]
     assert kept.facts["best_epoch"] == 0
     assert len(kept.facts["history"]) == 2
     assert kept.facts["probe_strength"] == expected.facts["strength"]
@@ -94,7 +99,7 @@ def test_the_start_is_judged_by_a_head_that_has_not_seen_the_validation_part(exa
     (start, validation), (end, _) = seen
     assert len(validation) > 0
     training = np.setdiff1d(run.train, validation)
-    expected = fit([make_run("probe", image_size=64, train=training)], setting, examples)[0]
+    expected = fit([make_run("probe", image_size=FAST["image_size"], train=training)], setting, examples)[0]
     np.testing.assert_allclose(start, expected.answers, atol=1e-2)
     assert np.abs(end - start).max() > 1e-2, "training moved it"
 

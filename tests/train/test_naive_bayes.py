@@ -218,7 +218,7 @@ def test_what_it_is_not_for_is_said(what, options, told, photos, tiny_encoder, t
 
 
 def test_beside_a_pretrained_model_it_is_one_candidate_and_the_verdict_compares(tiny_encoder, tmp_path, capsys):
-    data = write_reviews(tmp_path / "reviews.csv", 160)
+    data = write_reviews(tmp_path / "reviews.csv", 100)
     folder = tmp_path / "s"
     code, _, err = weigh(
         capsys, "run", data, "--models", tiny_encoder, "--recipes", "probe,naive-bayes", *QUICK, "--output", folder

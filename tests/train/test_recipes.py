@@ -23,7 +23,7 @@ from weigh.saved.onnx_file import export_onnx
 from weigh.train.determinism import computing
 from weigh.train.features import features_of
 
-FAST = {"epochs": 2, "image_size": 64, "batch_size": 8}
+FAST = {"epochs": 2, "image_size": 32, "batch_size": 8}
 NETWORKS = ["finetune", "last-stage", "lp-ft", "scratch", "textbook"]
 
 
@@ -34,7 +34,7 @@ def fit(runs, setting, examples, progress=None):
 
 
 def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
-    runs = [make_run("probe", fold, options={"image_size": 64}) for fold in range(3)]
+    runs = [make_run("probe", fold, image_size=64) for fold in range(3)]
     told = []
     together = fit(runs, setting, examples, lambda *said: told.append(said))
     assert [o.key for o in together] == [r.key for r in runs]
@@ -194,9 +194,7 @@ def test_patience_ends_a_run_and_the_best_epoch_is_restored(examples, setting, m
 
 
 def test_divergence_is_a_failed_run_with_words(examples, setting, make_run):
-    outcome = fit([make_run("textbook", learning_rate=100.0, epochs=6, options={"image_size": 64})], setting, examples)[
-        0
-    ]
+    outcome = fit([make_run("textbook", learning_rate=100.0, epochs=3)], setting, examples)[0]
     if outcome.status == "done":  # batch norm can survive a lot
         outcome = fit([make_run("finetune", **FAST, learning_rate=1e2, weight_decay=10)], setting, examples)[0]
     assert outcome.status in ("done", "failed")
@@ -300,7 +298,7 @@ def test_many_squares_are_mapped_from_disk(examples, setting, tiny, monkeypatch,
 
 def test_a_run_that_fails_leaves_its_neighbours_alone(examples, setting, make_run):
     runs = [
-        make_run("probe", 0, options={"image_size": 64}),
+        make_run("probe", 0, image_size=64),
         make_run("probe", 1, image_size=64, train=np.array([], dtype=np.int64)),
     ]
     good, bad = fit(runs, setting, examples)

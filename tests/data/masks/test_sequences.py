@@ -71,7 +71,9 @@ NAMES = {  # of three films
 }
 
 
-@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize(
+    "names", [pytest.param(name, marks=pytest.mark.thorough if name in ("dashes", "glued") else []) for name in NAMES]
+)
 def test_sequences_are_named_and_the_pattern_keeps_them_together(tmp_path, names):
     for seed, name in enumerate(NAMES[names]):
         frames = _film(seed, 12)
