@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import signal
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # In CI the same examples every time: a landing is judged by its change. At one's desk new ones at every run.
-# how fast a machine draws examples is no property of the code under test
-settings.register_profile("any-machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+# How fast a machine draws examples is no property of the code under test. Tests that say nothing else get sixty examples.
+settings.register_profile("any-machine", suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 settings.load_profile("any-machine")
 settings.register_profile("ci", settings.get_profile("any-machine"), derandomize=True)
 if os.environ.get("CI"):
@@ -22,16 +23,12 @@ if os.environ.get("CI"):
 # Of many seconds, the longest first: one that begins at the end leaves the other process idle. Others need ten seconds or less, or stand early
 # by their names. A new name changes no result.
 LONGEST = [
-    "models/test_keras", "train/test_saved_texts", "journeys/test_texts", "data/test_near_duplicates", "data/test_checks", "journeys/test_readme",
-    "journeys/test_kill", "plan/test_planned_study", "cli/test_rank", "models/test_torchvision_boxes", "cli/test_no_models",
-    "journeys/test_damaged_study", "findings/test_order", "models/test_loading", "train/test_boxes", "plan/test_finalists", "models/test_ports",
-    "journeys/test_journey", "journeys/test_ensembles", "models/test_depthwise", "execute/test_weights", "data/test_texts", "stats/test_shift",
-    "train/test_saved_average", "report/test_browser", "kinds/test_new_kind", "findings/test_box_suspects", "findings/test_performance",
-    "stats/test_calibration", "record/test_bad_predictions", "data/test_large_pictures", "execute/test_remaining", "train/test_adapted_pictures",
-    "report/test_boxes", "plan/test_racing", "train/test_naive_bayes", "models/test_own_models", "journeys/test_offline", "findings/test_verdicts",
-    "report/test_chinese", "train/test_numerics", "train/test_loop", "journeys/test_own_detectors", "plan/test_purposes", "stats/test_box_intervals",
-    "journeys/test_pretraining", "train/test_recipes", "models/test_decoded_saved", "train/test_vocabulary", "train/test_masks", "train/test_words",
-    "train/test_length", "train/test_handed_on",
+    "train/test_recipes", "findings/test_verdicts", "journeys/test_offline", "journeys/test_evaluate_layouts", "journeys/test_kill", "journeys/test_texts",
+    "models/test_keras", "models/test_torchvision_boxes", "journeys/test_journey", "data/test_near_duplicates", "cli/test_rank", "hub/test_downloads",
+    "train/test_numerics", "journeys/test_evaluate_photos", "execute/test_late_models", "journeys/test_ensembles", "models/test_decoded",
+    "train/test_adapted_pictures", "journeys/test_boxes", "journeys/test_own_model_study", "execute/test_remaining", "plan/test_racing",
+    "plan/test_planned_study", "data/test_texts", "data/masks/test_sequences", "models/test_tensorflow_weights", "models/test_ports",
+    "journeys/test_damaged_study", "train/test_inner_choice", "train/test_boxes", "train/test_masks", "train/test_last_stage", "models/test_loading",
 ]  # fmt: skip
 
 # Files for the same process, since they need the same once per session: the studies of `tests/findings/studies.py` and the browser; what writes
@@ -50,6 +47,7 @@ TOGETHER = [
     {"test_architecture", "test_disk", "test_rooms"},
 ]  # fmt: skip
 
+TIMED_ONCE: set[str] = set()  # addresses of the tiny models of the session
 real_fsync = os.fsync
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"
 _skipped_for_shared: list[str] = []
@@ -80,13 +78,28 @@ def _usual_signals():
 
 @pytest.fixture(scope="session", autouse=True)
 def _short_timings():
-    """Each study times its models for its forecast. Here the fewest calls do: nearly all of a small study's time would go there.
+    """Each study times its models for its forecast. Here the fewest calls do, and the tiny models of the session are timed once for each kind of
+    study: nearly all of a small study's time would go there.
 
     `tests/train/test_timing.py` tests the timing itself, as users have it.
     """
     from weigh.execute import choices
 
     choices.TIMED = 0.0
+    real, known = choices.time_address, {}
+
+    def time_once(address, spec, setting, candidates, examples, **what):
+        if address not in TIMED_ONCE:
+            return real(address, spec, setting, candidates, examples, **what)
+        recipes = [recipe.model_dump_json() for recipe in spec.recipes]
+        frame = examples.kind.resolved({}, examples.target)
+        key = repr((address, spec.task, recipes, sorted({c.recipe for c in candidates}), setting.device, setting.threads, setting.precision,
+                    spec.run.precision, frame, sorted(what.items())))  # fmt: skip
+        if key not in known:
+            known[key] = real(address, spec, setting, candidates, examples, **what)
+        return copy.deepcopy(known[key])
+
+    choices.time_address = time_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -203,7 +216,9 @@ def tiny(tmp_path_factory) -> str:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), path)
-    return f"file:{path}@timm:test_resnet"
+    address = f"file:{path}@timm:test_resnet"
+    TIMED_ONCE.add(address)
+    return address
 
 
 @pytest.fixture(scope="session")
@@ -223,4 +238,6 @@ def tiny_encoder(tmp_path_factory) -> str:
     """Address of a language model that needs no network and no package: a tiny BERT of random weights."""
     from tests.text_models import save_tiny_encoder
 
-    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")
+    address = save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")
+    TIMED_ONCE.add(address)
+    return address

@@ -169,6 +169,7 @@ def test_records_hold_no_paths(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_predictions_are_written_and_read_end_to_end(monkeypatch):
     monkeypatch.delenv("WEIGH_TEST_DATA", raising=False)
     timings = list(statistics.measure_readings(models=3, examples=60, repeats=1))

@@ -16,7 +16,8 @@ def most(share: float) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", ["reference", "5x1", "degenerate-n1000-5x1", "stable-n100-5x1", "three", "groups-of-5"]
+    "name",
+    ["reference", "degenerate-n1000-5x1", "stable-n100-5x1", "groups-of-5", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("5x1", "three"))],
 )
 def test_false_claims_stay_rare(name):
     outcome = run_design(DESIGNS[name], STUDIES, truth=False, draws=200)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests import conftest
 from weigh.execute.interruption import interruptible
 from weigh.models import file
 from weigh.study import Study
@@ -60,6 +61,7 @@ def test_an_interrupt_while_weights_are_loaded_is_never_a_failed_run(
         return real(path)
 
     monkeypatch.setattr(file, "read_checkpoint", load)
+    monkeypatch.setattr(conftest, "TIMED_ONCE", set())  # the model is loaded for its timing
     study = Study.from_data(photos, [tiny], ["finetune"], settings=SETTINGS, folder=tmp_path / "study")
     with pytest.raises(KeyboardInterrupt):
         study.run()

@@ -95,6 +95,7 @@ def test_of_the_first_ranks_nearly_all_are_real():
     assert listed >= 0.65
 
 
+@pytest.mark.thorough
 def test_where_hard_objects_fool_all_runs_fewer_are_real():
     """The same, and one object in ten is hard for all."""
     first, right, listed = audited((Fooled(GOOD, 0.1), Fooled(POOR, 0.1)))

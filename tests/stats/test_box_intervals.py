@@ -164,7 +164,7 @@ def test_more_pictures_are_asked_for_where_nothing_is_decided_and_none_are_foret
     [
         pytest.param(BoxDesign(n=40), marks=pytest.mark.thorough),
         BoxDesign(n=72, classes=12, rare=8, crowded=2),
-        BoxDesign(n=60, groups=12),
+        pytest.param(BoxDesign(n=60, groups=12), marks=pytest.mark.thorough),
     ],
     ids=["40 pictures", "rare classes", "twelve groups"],
 )

@@ -134,9 +134,12 @@ def test_what_is_left_of_a_pooled_score_without_its_last_picture():
 
 @pytest.mark.parametrize(
     "design",
-    [MaskDesign(n=30, classes=11, rare=2), MaskDesign(n=60, classes=4, sequences=5), MaskDesign(n=30, uneven=1.5)],
+    [
+        MaskDesign(n=30, classes=11, rare=2), MaskDesign(n=60, classes=4, sequences=5),
+        pytest.param(MaskDesign(n=30, uneven=1.5), marks=pytest.mark.thorough),
+    ],
     ids=["rare classes", "five sequences", "sizes that differ a hundredfold"],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("studies", [75, pytest.param(150, marks=pytest.mark.thorough)])
 def test_intervals_hold_and_equal_candidates_are_hardly_ever_told_apart(design, studies):
     """Of all studies 95 % covered and at most 5 % claims; four standard errors away is a broken rule."""
