@@ -22,17 +22,19 @@ from weigh.errors import ExecutionError
 from weigh.execute.executor import open_executor
 from weigh.execute.listener import Silent
 from weigh.execute.planner import plan_study
-from weigh.execute.pool import STARTS, TRIES
+from weigh.execute.pool import STARTS
 from weigh.report.json_file import strip_measured
 from weigh.study import Study
 
 SETTINGS = ["design.folds=2", "design.repeats=1", "run.offline=true", "run.threads=1", "design.curve=false"]
 ORPHAN_SECONDS = 5.0
+TRIES = 2  # instead of three: for each a process loads torch
 pytestmark = pytest.mark.alone
 
 
-def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path):
+def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path, monkeypatch):
     """One job kills its first worker, one every worker, one has no memory left beside others, two are calm: four are done with the numbers of this process, one is failed."""
+    monkeypatch.setattr("weigh.execute.pool.TRIES", TRIES)
     strengths = {"kills once": 1.0, "kills always": 10.0, "hungry": 0.1, "calm": 100.0, "the same as calm": 100.0}
     recipes = [{"name": "probe", "label": name, "strengths": [value]} for name, value in strengths.items()]
     prediction = plan_study(Study.from_data(photos, [tiny], recipes, settings=SETTINGS).spec, None, Silent())
@@ -140,6 +142,14 @@ if __name__ == "__main__":
     print(*(worker.process.pid for worker in workers), flush=True)
     time.sleep(600)
 """
+QUICK = """
+import sys
+from weigh.cli.main import main
+from weigh.execute import choices
+choices.TIMED = 0.0  # as in conftest.py
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
 
@@ -172,7 +182,7 @@ def test_a_killed_worker_and_a_terminated_driver_change_nothing(photos, tiny, tm
         "recipes.finetune.image_size=32",
         "design.order_check=false",
     ]
-    command = [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe,finetune", "--quiet", "--jobs", "2",
+    command = [sys.executable, "-c", QUICK, "run", str(photos), "--models", tiny, "--recipes", "probe,finetune", "--quiet", "--jobs", "2",
                "--output", str(tmp_path / "torn"), *(part for setting in settings for part in ("--set", setting))]  # fmt: skip
     driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     wait_for(lambda: len(children_of(driver.pid)) == 2)

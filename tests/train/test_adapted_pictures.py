@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from weigh.train.determinism import computing, torch_generator
 from weigh.train.network import fit
 from weigh.train.objectives import Contrast
 
-pytest.importorskip("lightly")
+pytestmark = pytest.mark.skipif(find_spec("lightly") is None, reason="lightly is not installed: pip install 'weigh[selfsupervised]'")
 
 PRETRAIN = {"epochs": 3, "learning_rate": 3e-3, "batch_size": 8, "temperature": 0.2, "of": "pictures", "n": 24}
 
