@@ -132,11 +132,8 @@ class Recipe:
     def _of_any(self) -> type[Options]:
         """All options that the recipe has for some task; where two have one of the same name, the first says what it may be."""
         meant = RECIPES.get(self.placed).options.values() if self.placed else ()
-        fields = {
-            name: field
-            for options in reversed((*self.options.values(), *meant))
-            for name, field in options.model_fields.items()
-        }
+        of_each = reversed((*self.options.values(), *meant))
+        fields = {name: field for options in of_each for name, field in options.model_fields.items()}
         return create_model(self.name, __base__=Options, **{n: (f.annotation, f) for n, f in fields.items()})  # type: ignore[call-overload]
 
 
