@@ -17,7 +17,13 @@ def most(share: float) -> int:
 
 @pytest.mark.parametrize(
     "name",
-    ["reference", "degenerate-n1000-5x1", "stable-n100-5x1", "groups-of-5", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("5x1", "three"))],
+    [
+        "reference",
+        "degenerate-n1000-5x1",
+        "stable-n100-5x1",
+        "groups-of-5",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("5x1", "three")),
+    ],
 )
 def test_false_claims_stay_rare(name):
     outcome = run_design(DESIGNS[name], STUDIES, truth=False, draws=200)

@@ -54,7 +54,13 @@ def within_reach(monkeypatch, tiny, tiny_encoder):
 
 def test_a_study_without_models_chooses_trains_and_tells(photos, within_reach, tmp_path, capsys):
     folder = tmp_path / "s"
-    short = ["design.folds=2", "design.repeats=1", "run.threads=1", "recipes.finetune.epochs=1", "recipes.finetune.image_size=32"]
+    short = [
+        "design.folds=2",
+        "design.repeats=1",
+        "run.threads=1",
+        "recipes.finetune.epochs=1",
+        "recipes.finetune.image_size=32",
+    ]
     command = ["run", str(photos), "--offline", "-o", str(folder), *(part for one in short for part in ("--set", one))]
     assert main(command) == 0
     told = capsys.readouterr()

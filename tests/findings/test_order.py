@@ -204,7 +204,8 @@ def test_copies_among_neighbours_are_found_and_never_cleared(design):
 
 
 @pytest.mark.parametrize(
-    ("group", "classes"), [(3, 5), (10, 2), *(pytest.param(*one, marks=pytest.mark.thorough) for one in ((3, 2), (10, 5)))]
+    ("group", "classes"),
+    [(3, 5), (10, 2), *(pytest.param(*one, marks=pytest.mark.thorough) for one in ((3, 2), (10, 5)))],
 )
 def test_runs_of_a_label_alone_raise_no_alarm(group, classes):
     design = Copies(n=300, group=group, classes=classes, features=10, labels_only=True)

@@ -137,7 +137,8 @@ def test_a_report_of_a_study_that_is_read_only_goes_elsewhere(finished, copy, tm
 
 
 @pytest.mark.parametrize(
-    ("moment", "number"), [(1, errno.EDQUOT), pytest.param(9, errno.ENOSPC, marks=pytest.mark.thorough), (25, errno.EIO)]
+    ("moment", "number"),
+    [(1, errno.EDQUOT), pytest.param(9, errno.ENOSPC, marks=pytest.mark.thorough), (25, errno.EIO)],
 )
 def test_a_full_disk_stops_and_the_same_command_goes_on(ordered, tmp_path, monkeypatch, capsys, moment, number):
     finished, folder = ordered, tmp_path / "study"

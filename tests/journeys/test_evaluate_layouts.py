@@ -62,7 +62,8 @@ def poorer(heads_of_1000, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "spelling", [pytest.param(name, marks=pytest.mark.thorough if name in ("index", "name") else []) for name in SPELLINGS]
+    "spelling",
+    [pytest.param(name, marks=pytest.mark.thorough if name in ("index", "name") else []) for name in SPELLINGS],
 )
 def test_labels_are_understood_as_people_write_them(folders, heads_of_1000, capsys, spelling):
     document = evaluate(capsys, folders[spelling], "--models", heads_of_1000[2])

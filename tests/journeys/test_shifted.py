@@ -83,7 +83,13 @@ def test_copies_between_training_and_a_further_set_are_a_leak(places, tiny, tmp_
     shutil.copytree(root / "like", tmp_path / "leaky")
     for path in sorted((photos / "circle").iterdir())[:5]:
         shutil.copy(path, tmp_path / "leaky" / "circle" / f"copy_{path.name}")
-    settings = ["design.folds=3", "design.repeats=1", "design.order_check=false", "design.curve=false", "run.offline=true"]
+    settings = [
+        "design.folds=3",
+        "design.repeats=1",
+        "design.order_check=false",
+        "design.curve=false",
+        "run.offline=true",
+    ]
     settings += [f"data.shifted.leaky={tmp_path / 'leaky'}"]
     study = Study.from_data(photos, [tiny], ["probe"], settings=settings, folder=tmp_path / "study").run()
     found = {f.kind: f for f in study.read()}

@@ -54,7 +54,8 @@ def test_what_is_opened_again_answers_as_what_was_saved(source, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "source", [SOURCES[0], pytest.param(SOURCES[1], marks=pytest.mark.thorough), "hf:segformer"]  # not of UperNet
+    "source",
+    [SOURCES[0], pytest.param(SOURCES[1], marks=pytest.mark.thorough), "hf:segformer"],  # not of UperNet
 )
 def test_onnx_answers_as_the_network(source, tmp_path):
     pytest.importorskip("onnxruntime")

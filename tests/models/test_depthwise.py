@@ -192,7 +192,8 @@ def test_frozen_layers_need_no_gradient_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("tf_efficientnet_lite0", marks=pytest.mark.thorough), "mobilenetv3_small_100", "convnext_atto"]
+    "name",
+    [pytest.param("tf_efficientnet_lite0", marks=pytest.mark.thorough), "mobilenetv3_small_100", "convnext_atto"],
 )
 def test_a_network_keeps_its_names_outputs_and_gradients(name):
     model = load_model(f"timm:{name}", pretrained=False, offline=True)

@@ -155,7 +155,14 @@ def test_what_keras_refuses_on_torch_is_not_listed():
 
 @pytest.mark.parametrize(
     "last",
-    ["MobileNet", "ConvNeXtTiny", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("MobileNetV3Small", "EfficientNetV2B0", "ResNet50"))],
+    [
+        "MobileNet",
+        "ConvNeXtTiny",
+        *(
+            pytest.param(one, marks=pytest.mark.thorough)
+            for one in ("MobileNetV3Small", "EfficientNetV2B0", "ResNet50")
+        ),
+    ],
 )
 def test_what_keras_has_downloaded_is_known_as_such(monkeypatch, tmp_path, last):
     from weigh.models.keras.source import cached

@@ -104,7 +104,8 @@ PYRAMIDS = {  # address -> strides, widths
 
 
 @pytest.mark.parametrize(
-    "address", [pytest.param(one, marks=pytest.mark.thorough if one == "torchvision:resnet18" else []) for one in PYRAMIDS]
+    "address",
+    [pytest.param(one, marks=pytest.mark.thorough if one == "torchvision:resnet18" else []) for one in PYRAMIDS],
 )
 def test_maps_have_the_strides_and_widths_that_they_promise(address):
     model = load_model(address, pretrained=False, offline=True)

@@ -210,7 +210,12 @@ def test_one_model(tmp_path):
 @pytest.mark.parametrize("classes", [200, pytest.param(1000, marks=pytest.mark.thorough)])
 def test_many_classes(tmp_path, classes):
     rows = [
-        {"example": f"e{i}", "label": f"c{i % classes}", "model": m, "prediction": f"c{i % classes if (i * s) % 10 else 0}"}
+        {
+            "example": f"e{i}",
+            "label": f"c{i % classes}",
+            "model": m,
+            "prediction": f"c{i % classes if (i * s) % 10 else 0}",
+        }
         for m, s in (("a", 3), ("b", 7))
         for i in range(3 * classes)
     ]

@@ -160,7 +160,10 @@ def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias(n, classes,
     assert np.mean(debiased) < 0.45 * np.mean(raw)
 
 
-@pytest.mark.parametrize(("n", "classes", "temperature"), [(300, 2, 1.5), pytest.param(1000, 3, 1.5, marks=pytest.mark.thorough), (1000, 10, 2.0)])
+@pytest.mark.parametrize(
+    ("n", "classes", "temperature"),
+    [(300, 2, 1.5), pytest.param(1000, 3, 1.5, marks=pytest.mark.thorough), (1000, 10, 2.0)],
+)
 def test_debiased_value_is_nearer_the_truth_than_the_published_one(n, classes, temperature):
     logits, _ = calibrated_pool(np.random.default_rng(11), 200_000, classes, 2.0, temperature)
     sure, true = LABEL.probabilities(logits), LABEL.probabilities(logits / temperature)

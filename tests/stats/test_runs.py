@@ -97,7 +97,11 @@ def test_the_more_a_run_stands_out_the_wider_the_interval(design):
 
 @pytest.mark.parametrize(
     "name",
-    ["between 3, 5x2", "between 3, 3x2", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("between 2, 5x1", "between 4, 3x4"))],
+    [
+        "between 3, 5x2",
+        "between 3, 3x2",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("between 2, 5x1", "between 4, 3x4")),
+    ],
 )
 def test_the_same_network_twice_is_seldom_told_apart(name):
     """An exact null; with runs counted only where folds showed them, 3x2 made some 10 % of false claims."""

@@ -25,7 +25,9 @@ from weigh.train.determinism import computing, torch_generator
 from weigh.train.network import fit
 from weigh.train.objectives import Contrast
 
-pytestmark = pytest.mark.skipif(find_spec("lightly") is None, reason="lightly is not installed: pip install 'weigh[selfsupervised]'")
+pytestmark = pytest.mark.skipif(
+    find_spec("lightly") is None, reason="lightly is not installed: pip install 'weigh[selfsupervised]'"
+)
 
 PRETRAIN = {"epochs": 3, "learning_rate": 3e-3, "batch_size": 8, "temperature": 0.2, "of": "pictures", "n": 24}
 

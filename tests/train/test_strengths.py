@@ -39,7 +39,9 @@ def basis_of(features: np.ndarray) -> logistic.Basis:
     return eigenbasis(Rows.standardise(features))
 
 
-@pytest.mark.parametrize("part", ["ten", "noise", *(pytest.param(part, marks=pytest.mark.thorough) for part in ("two", "wrong"))])
+@pytest.mark.parametrize(
+    "part", ["ten", "noise", *(pytest.param(part, marks=pytest.mark.thorough) for part in ("two", "wrong"))]
+)
 def test_the_walk_chooses_as_the_whole_grid(part, monkeypatch):
     """Every strength solved from zeros in double precision to 1e-6 on the same inner folds: same choice, loss within 2e-3."""
     features, target, classes = digits(part)
