@@ -43,7 +43,7 @@ def reviews(tiny_encoder, tmp_path_factory):
     settings = ["design.folds=3", "design.repeats=1", "design.test=0.2", "run.offline=true", *NOTHING_BESIDES]
     recipes = [
         "probe",
-        {"name": "finetune", "epochs": 8, "learning_rate": 3e-3, "batch_size": 8, "patience": 8},
+        {"name": "finetune", "epochs": 12, "learning_rate": 3e-3, "batch_size": 8, "patience": 12},
         {"name": "scratch", "epochs": 1},
     ]
     return Study.from_data(data, [tiny_encoder], recipes, settings=settings, folder=folder / "study").run()
@@ -209,12 +209,12 @@ def same_as_refit(study, data) -> bool:
     return right == pytest.approx(refit.facts["train_scores"]["accuracy"], abs=1e-9)
 
 
-QUICK_LORA = {"name": "lora", "epochs": 8, "learning_rate": 3e-3, "batch_size": 8, "patience": 8}
+QUICK_LORA = {"name": "lora", "epochs": 12, "learning_rate": 3e-3, "batch_size": 8, "patience": 12}
 
 
 def test_lora_beside_probe_and_finetune(tiny_encoder, tmp_path):
     pytest.importorskip("peft")
-    data = write_reviews(tmp_path / "reviews.csv", 120)
+    data = write_reviews(tmp_path / "reviews.csv", 160)
     recipes = ["probe", {"name": "finetune", "epochs": 1}, QUICK_LORA]
     settings = [*QUICK_STUDY, *NOTHING_BESIDES, "output.refit=false"]  # the test below saves one
     study = Study.from_data(data, [tiny_encoder], recipes, settings=settings, folder=tmp_path / "study").run()

@@ -124,7 +124,7 @@ def study(tmp_path_factory, tiny) -> Study:
         Image.fromarray(picture.clip(0, 255).astype("uint8")).save(folder / f"{i:02d}.png")
         rows.append(f"{i:02d}.png,{angle:.2f}")
     (folder / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    settings = ["design.folds=2", "design.repeats=2", "design.test=0.2", "run.offline=true", "run.threads=1",
+    settings = ["design.folds=3", "design.repeats=2", "design.test=0.2", "run.offline=true", "run.threads=1",
                 "recipes.finetune.epochs=6", "recipes.finetune.image_size=32",
                 "recipes.finetune.augment=none"]  # fmt: skip
     made = Study.from_data(

@@ -125,7 +125,7 @@ def test_training_is_kept_where_it_is_clearly_better(primary, newly_right, newly
 
 def test_a_refit_of_no_epochs_is_the_probe_of_everything(examples, setting, make_run):
     refit = fit([make_run("finetune", **FAST, refit_epochs=0)], setting, examples)[0]
-    expected = fit([make_run("probe", image_size=64)], setting, examples)[0]
+    expected = fit([make_run("probe", image_size=FAST["image_size"])], setting, examples)[0]
     assert (refit.facts["best_epoch"], refit.facts["history"]) == (0, [])
     np.testing.assert_allclose(refit.answers, expected.answers, atol=1e-2)
 

@@ -123,7 +123,7 @@ def test_kept_maps_give_what_the_whole_network_gives(recipe, scenes, mask_run):
 @pytest.mark.parametrize(
     ("recipe", "options"),
     [
-        ("decoder", {"epochs": 8}), ("last-stage", {"epochs": 8}), ("finetune", {"epochs": 4, "loss": "cross-entropy+dice"}),
+        ("decoder", {"epochs": 12}), ("last-stage", {"epochs": 15}), ("finetune", {"epochs": 6, "loss": "cross-entropy+dice"}),
         ("scratch", {"epochs": 6, "class_weights": "balanced"}),
     ],
 )  # fmt: skip

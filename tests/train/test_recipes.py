@@ -230,7 +230,7 @@ def test_out_of_memory_halves_the_batch(examples, setting, make_run, monkeypatch
         return original(self, batch, targets)
 
     monkeypatch.setattr(Network, "loss", limited)
-    outcome = fit([make_run("finetune", **{**FAST, "batch_size": 12})], setting, examples)[0]
+    outcome = fit([make_run("finetune", **{**FAST, "batch_size": 12, "image_size": 64})], setting, examples)[0]
     assert outcome.status == "done"
     assert (outcome.facts["batch_size"], outcome.facts["accumulated"]) == (12, 4)
 
