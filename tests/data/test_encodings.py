@@ -65,3 +65,9 @@ def test_two_and_four_bytes_a_letter(tmp_path, encoding):
         == content[: 1_001 // (4 if "32" in encoding else 2) - 1]
     )
     assert read_text(tmp_path / "t.csv", encoding="cp949").encoding == encoding[:6].upper()
+
+
+def test_a_pointer_of_git_lfs_is_called_by_name(tmp_path):
+    (tmp_path / "t.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n")
+    with pytest.raises(DataError, match="pointer of Git LFS"):
+        read_and_check(DataSpec(train=str(tmp_path / "t.csv")), "text-classification")

@@ -134,3 +134,16 @@ def test_a_column_of_parts_is_no_label(tmp_path):
     examples, _ = read_texts(DataSpec(train=str(table(tmp_path, f"message,kind_of_it,Split\n{rows}"))))
     assert examples.classes == ("a", "b", "c")
     assert (examples.part == "test").sum() == 10
+
+
+def test_an_empty_split_of_a_saved_data_set_is_named(tmp_path):
+    """The library cannot load it, and neither the others."""
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_dict(
+        {"text": [f"what is said of {i}" for i in range(8)], "label": [i % 2 for i in range(8)]}
+    )
+    parts = {"train": rows, "validation": rows.select([]), "test": rows.select(range(2))}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    examples, problems = read_texts(DataSpec(train=str(tmp_path / "saved")))
+    assert len(examples) == 10
+    assert [p.paths for p in problems if p.kind == "empty-part"] == [("validation",)]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.data.boxes.box_files import NAMES, paint_all, read, write_coco, write_voc, write_yolo
+from tests.data.boxes.box_files import NAMES, TRUTH, boxes_of, paint_all, read, write_coco, write_voc, write_yolo
 from tests.data.masks.mask_files import write
 from weigh.data.boxes.layouts import box_layouts
 from weigh.data.recognition.tasks import recognise_task
@@ -96,6 +96,26 @@ def test_numbers_that_share_a_name_are_named(tmp_path):
     assert "1, 7 are cat" in read(root)[1]["class-ids"].sentence.en
 
 
+def test_numbers_that_count_from_another_one_are_refused(tmp_path):
+    """Every object was of its neighbour's class, but for those of the last."""
+    root = write_yolo(tmp_path / "y")
+    for file in (root / "labels").glob("*.txt"):
+        lines = [line.split(" ", 1) for line in file.read_text().splitlines()]
+        file.write_text("".join(f"{int(number) + 1} {box}\n" for number, box in lines))
+    assert read(root)[1]["class-ids"].severity == "error"
+    examples, problems = read(root, classes={"1": "cat", "2": "dog", "3": "bird"})
+    assert "class-ids" not in problems
+    assert boxes_of(examples, "0") == sorted((c, *map(float, box)) for c, *box in TRUTH["0"])
+    root = write_coco(tmp_path / "c", first=1)
+    content = json.loads((root / "instances.json").read_text())
+    for number, category in enumerate(content["categories"]):
+        category["id"] = number + 1
+    for annotation in content["annotations"]:
+        annotation["category_id"] = annotation["category_id"] // 3
+    write(root / "instances.json", content)
+    assert "from 0 to 2" in read(root)[1]["class-ids"].sentence.en
+
+
 def test_where_no_box_is_left_the_reason_is_said(tmp_path):
     root = write_coco(tmp_path)
     content = json.loads((root / "instances.json").read_text())
@@ -109,6 +129,7 @@ def test_where_no_box_is_left_the_reason_is_said(tmp_path):
 
 
 UNREAD = {
+    "empty files": ("labels/0.txt", "", "hold no line"),
     "commas": ("labels/0.txt", "0,0.5,0.5,0.2,0.2\n", "'0,0.5"),
     "names": ("labels/0.txt", "cat 0.5 0.5 0.2 0.2\n", "'cat 0.5"),
     "a header": ("labels/0.txt", "class x y w h\n0 0.5 0.5 0.2 0.2\n", "'class x y w h'"),

@@ -54,6 +54,7 @@ def unread_labels(folder: Path) -> Text | None:
     beside_one_another = {"picture", "labels"} <= {role for _, _, role in (*roles, *inside)}
     if not beside_one_another or any(map(is_picture_name, labelled)):  # masks
         return None
+    empty: list[str] = []
     for name in labelled:
         if name.casefold().endswith(".json") and (seen := _json(folder / name, name)) is not None:
             return seen
@@ -63,7 +64,10 @@ def unread_labels(folder: Path) -> Text | None:
             return seen
         if name.casefold().endswith(".xml"):
             return text("{f} is no annotation of Pascal VOC.", "{f} 不是 Pascal VOC 标注。", f=name)
-    return None
+        empty += [name] if name.casefold().endswith(".txt") else []
+    if not empty:
+        return None
+    return text("Its files of labels hold no line (first: {f}).", "其标注文件均为空（第一个：{f}）。", f=empty[0])
 
 
 def _dialect(path: Path) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,7 @@ from weigh.data.boxes.reading import Convention
 from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, WrittenBoxes, as_number
 from weigh.data.boxes.yolo_parts import Parts, YamlFile, listed_parts
 from weigh.data.names import compose
-from weigh.data.pictures.class_table import class_table
+from weigh.data.pictures.class_table import class_table, shifted_numbers
 from weigh.data.pictures.pairing import place_file
 from weigh.data.rows.listing import set_aside
 from weigh.data.tables.text_encoding import decode, split_lines
@@ -31,6 +32,10 @@ __all__ = ["is_yolo_file", "list_yolo"]
 NAMES = ("classes.txt", "obj.names", "names.txt", "labels.txt", "class_names.txt", "predefined_classes.txt", "classes.json")  # fmt: skip
 NO_LABELS = (*NAMES, "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt", "requirements.txt")
 CALLED = text("a file of labels (.txt)", "标注文件（.txt）")
+RENUMBER = text(
+    'Correct the numbers. If they count from 1: --set "data.classes={1: a, 2: b}" (every number, with its name)',
+    '请更正编号。若编号从 1 开始：--set "data.classes={1: a, 2: b}"（写出每个编号及其名称）',
+)
 LOOKED_AT = 20  # lines that show what a file is
 LONGEST = 10  # digits of the number of a class
 NUMBER = re.compile(r"\d+(?:\.0*)?")
@@ -78,9 +83,10 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     names = _names(folder, spec, yaml, files)
     listing.classes = tuple(dict.fromkeys(names.values()))
     boxes, failed, further = [], {}, []
+    used: Counter[str] = Counter()
     for _, labels in files.pairs:
         try:
-            written = _read(folder, labels.path, names, further, keypoints=bool(yaml and yaml.keypoints))
+            written = _read(folder, labels.path, names, further, used, keypoints=bool(yaml and yaml.keypoints))
         except DataError as error:
             failed[labels.path] = error.what
             written = BoxesBuilder().build()
@@ -89,6 +95,7 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     convention = Convention("YOLO", ("cxcywh",), relative=True)
     listed = BoxListing(listing, boxes, convention, _nameless(names), {str(_source(folder, yaml)): names})
     listed.keep(keep)
+    listing.problems += shifted_numbers(used, names, text("labels", "标注"), RENUMBER) if names else []
     listing.problems += _unreadable(failed, len(files.pairs)) + _unnamed(names, boxes) + _further(further)
     return listed
 
@@ -147,8 +154,10 @@ def _names(folder: Path, spec: DataSpec, yaml: YamlFile | None, files: LabelFile
     return {str(number): name for number, name in sorted(named)}
 
 
-def _read(folder: Path, file: str, names: dict[str, str], further: list[str], *, keypoints: bool) -> WrittenBoxes:
-    """The boxes of one file; marks of lines with more than a box are added to `further`."""
+def _read(
+    folder: Path, file: str, names: dict[str, str], further: list[str], used: Counter[str], *, keypoints: bool
+) -> WrittenBoxes:
+    """The boxes of one file; marks of lines with more than a box are added to `further`, and numbers of classes counted in `used`."""
     decoded = decode(read_file(folder / file))
     if decoded is None:
         raise DataError(text("{p} is not a file of text.", "{p} 不是文本文件。", p=folder / file))
@@ -157,6 +166,7 @@ def _read(folder: Path, file: str, names: dict[str, str], further: list[str], *,
         mark = f"{file}:{number}"
         code = cells[0].split(".")[0] if NUMBER.fullmatch(cells[0]) else ""
         key = str(int(code)) if 0 < len(code) < LONGEST else None
+        used.update([key] if key is not None else [])
         name = names.get(key) if names and key is not None else key
         outline = len(cells) >= 7 and len(cells) % 2 == 1 and not keypoints
         numbers = _extent(cells[1:]) if outline else cells[1:5]

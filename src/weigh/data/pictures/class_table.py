@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +16,12 @@ import yaml
 
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
-from weigh.language import text
+from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.yaml_loader import load_yaml
 
-__all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour"]
+__all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour", "shifted_numbers"]
 
 FILES = (
     "classes.txt",
@@ -40,6 +41,8 @@ FILES = (
     "labelmap.json",
     "codes.json",
 )  # the usual names, the plainest first
+LONGEST_NUMBER = 10  # digits
+MANY_NAMELESS = 0.02  # share of objects without a class, from which on their numbers may be shifted
 LONGEST = 100_000  # characters of such a file
 COLOUR = re.compile(r"#?([0-9a-fA-F]{6})|\(?\s*(\d{1,3})[,;\s]+(\d{1,3})[,;\s]+(\d{1,3})\s*\)?")
 
@@ -110,6 +113,38 @@ def class_table(
                 if entries:  # a file called labels.txt may be something else
                     return ClassTable(_checked(entries, folder / name), name)
     return None
+
+
+def shifted_numbers(used: Mapping[str, int], names: Mapping[str, str], source: str | Text, do: Text) -> list[Problem]:
+    """An error where many numbers of classes have no name, and all would have one if they were moved by one: they count from another number.
+
+    Args:
+        used: Number of a class, as text -> objects.
+        names: Number -> class.
+        source: Where the numbers stand, for people.
+        do: What to do about it.
+    """
+    if len(used) < 2 or not all(key.isdecimal() and len(key) < LONGEST_NUMBER for key in (*used, *names)):
+        return []
+    known = set(map(int, names))
+    nameless = sum(n for key, n in used.items() if int(key) not in known)
+    if nameless < MANY_NAMELESS * sum(used.values()):
+        return []
+    by = next((by for by in (1, -1) if all(int(key) + by in known for key in used)), 0)
+    if not by:
+        return []
+    lowest, highest = min(map(int, used)), max(map(int, used))
+    sentence = text(
+        "Numbers of classes in {s} run from {a} to {b}, and those that have names from {c} to {d}: they seem to be shifted by one.",
+        "{s} 中的类别编号为 {a} 至 {b}，而有名称的编号为 {c} 至 {d}：看起来相差一位。",
+        s=source,
+        a=lowest,
+        b=highest,
+        c=min(known),
+        d=max(known),
+    )
+    why = text("Every object would be of its neighbour's class.", "否则每个对象都会被当作相邻编号的类别。")
+    return [Problem("class-ids", sentence, severity="error", why=why, do=do, numbers={"n": nameless})]
 
 
 def _checked(entries: list[ClassEntry], source: Path | str) -> tuple[ClassEntry, ...]:

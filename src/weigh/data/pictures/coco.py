@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from weigh.data.names import compose
+from weigh.data.pictures.class_table import shifted_numbers
 from weigh.data.pictures.pairing import folder_role
 from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
 from weigh.data.rows.paths import Resolver
@@ -237,6 +239,9 @@ def read_coco(source: CocoSource, root: Path) -> CocoFile:
     for image in images:
         of_id.setdefault(id_of(image.get("id")), []).append(image)
     unclear = {key: rows for key, rows in of_id.items() if len({_file_name(row) for row in rows}) > 1}
+    used = Counter(id_of(annotation.get("category_id")) for annotation in annotations)
+    do = text("Correct category_id, or the ids of the categories.", "请更正 category_id，或更正 categories 的编号。")
+    problems += shifted_numbers(used, names, file.name, do)
     objects: dict[str, list[CocoObject]] = {}
     astray = []
     for number, annotation in enumerate(annotations):

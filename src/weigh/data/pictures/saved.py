@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.rows.columns import metadata_columns, nearest_columns
-from weigh.data.rows.hub import label_names, label_of, library, load_raw, read_saved
+from weigh.data.rows.hub import empty_split_problems, label_names, label_of, library, load_raw, read_saved
 from weigh.data.rows.listing import PARTS, Listing, nothing_usable, set_aside
 from weigh.data.tables.cells import LIST_SEPARATOR
 from weigh.disk import write_file
@@ -42,7 +42,9 @@ def list_saved(folder: Path, spec: DataSpec, *, progress: Progress | None = None
         MissingExtra: `datasets` is not installed.
         DataError: The folder cannot be read, or has no column of pictures and labels.
     """
-    return _rows(read_saved(folder), library(), spec, str(folder), progress)
+    listing = _rows(read_saved(folder), library(), spec, str(folder), progress)
+    listing.problems += empty_split_problems(folder)
+    return listing
 
 
 def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress | None = None) -> Listing:
@@ -126,7 +128,7 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
                 n=name,
                 c=", ".join(features),
             ),
-            do=_advice(picture, [*nested, *(c for c in pictures if c != picture)])
+            do=_advice([*nested, *(c for c in pictures if c != picture)], usable)
             if pictures
             else text(
                 "It holds no pictures. Say what it is for: --task {t}",
@@ -137,20 +139,20 @@ def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[s
     return picture, label
 
 
-def _advice(picture: str | None, further: list[str]) -> Text:
-    """What to do where the columns are not clear; `further` hold objects, or pictures that may be masks."""
+def _advice(further: list[str], usable: list[str]) -> Text:
+    """What to do where the columns are not clear; `further` hold objects, or pictures that may be masks, `usable` what may be labels."""
     naming = text(
         "Name them: --set data.columns.path=NAME --set data.columns.label=NAME",
         "请指明：--set data.columns.path=列名 --set data.columns.label=列名",
     )
-    if not further:
-        return naming
     where = text(
         "Boxes and masks ({f}) are not read from saved data sets: write boxes as COCO (images/ and instances.json), masks as images/ and masks/.",
         "不从已保存的数据集读取框和掩码（{f}）：请把框写成 COCO（images/ 与 instances.json），把掩码写成 images/ 与 masks/。",
         f=", ".join(further),
     )
-    return where if picture is not None else naming + where
+    if not further:
+        return naming
+    return naming + where if usable else where
 
 
 def _text(value: Any, feature: Any) -> str | None:

@@ -12,10 +12,14 @@ from typing import Any
 
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.errors import DataError, MissingExtra, reason_of
+from weigh.files import read_json
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.settings import offline_by_environment, user_path, way_online
 
 __all__ = [
+    "empty_split_problems",
+    "empty_splits",
     "hub_name",
     "is_saved",
     "label_names",
@@ -81,8 +85,11 @@ def read_saved(folder: Path) -> Any:
         MissingExtra: `datasets` is not installed.
         DataError: The folder cannot be read.
     """
+    load, splits, empty = library().load_from_disk, _splits(folder), empty_splits(folder)
     try:
-        return library().load_from_disk(str(folder))
+        if empty and len(empty) < len(splits):
+            return {split: load(str(folder / split)) for split in splits if split not in empty}
+        return load(str(folder))
     except MissingExtra:
         raise
     except Exception as error:  # the library raises many kinds for damaged folders
@@ -95,6 +102,38 @@ def read_saved(folder: Path) -> Any:
             ),
             do=text("Save it again with save_to_disk.", "请用 save_to_disk 重新保存。"),
         ) from None
+
+
+def _splits(folder: Path) -> list[str]:
+    """Names of the splits of a saved folder that has several."""
+    if not (folder / "dataset_dict.json").is_file():
+        return []
+    written = read_json(folder / "dataset_dict.json")
+    splits = written.get("splits") if isinstance(written, dict) else None
+    return [s for s in splits if isinstance(s, str) and Path(s).name == s] if isinstance(splits, list) else []
+
+
+def empty_splits(folder: Path) -> list[str]:
+    """Splits of a saved folder without any row, which the library cannot load."""
+    empty = []
+    for split in _splits(folder):
+        state = folder / split / "state.json"
+        written = read_json(state) if state.is_file() else None
+        if isinstance(written, dict) and written.get("_data_files") == []:
+            empty.append(split)
+    return empty
+
+
+def empty_split_problems(folder: Path) -> list[Problem]:
+    """What is said of such splits."""
+    empty = empty_splits(folder)
+    if not empty:
+        return []
+    sentence = text(
+        "Splits without a row: {l}; there is no such part.", "没有任何行的划分：{l}；因此没有相应的部分。", l=", ".join(empty)
+    )  # fmt: skip
+    do = text("Save the data set anew without them.", "请去掉它们后重新保存数据集。")
+    return [Problem("empty-part", sentence, tuple(empty), do=do, numbers={"n": len(empty)})]
 
 
 def load_raw(name: str, configuration: str | None = None, *, offline: bool, typed: str = "") -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
-from weigh.data.rows.hub import hub_name, is_saved, load_raw, read_saved
+from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_raw, read_saved
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
@@ -116,7 +116,7 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
         file = decode_blocks(root / split, Blocks(blocks), "UTF-8", rows.names or spec.columns.tag_names)
         candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
     kept, problems = choose_versions(candidates, root)
-    return _from_files(kept, root, problems)
+    return _from_files(kept, root, [*problems, *empty_split_problems(root)])
 
 
 def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:

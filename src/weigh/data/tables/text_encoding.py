@@ -24,6 +24,7 @@ SURE = ("UTF-8", "UTF-16", "UTF-32")  # with a mark, or valid: no guess
 _CONTROLS = re.compile(
     rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]"
 )  # all but white space and escape, which older encodings use
+LFS = b"version https://git-lfs.github.com/spec/"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")  # the first begins like a mark of UTF-16
 
@@ -52,6 +53,13 @@ def read_text(
     """
     raw = read_file(path, head=limit)
     cut = limit is not None and len(raw) == limit
+    if raw.startswith(LFS):
+        raise DataError(
+            text(
+                "{p} is a pointer of Git LFS, not the file itself.", "{p} 是 Git LFS 的指针，而不是文件本身。", p=path
+            ),
+            do=text("Fetch the files: git lfs pull", "请获取文件：git lfs pull"),
+        )
     width = 4 if raw[:4] in UTF32_MARKS else 2 if raw[:2] in UTF16_MARKS else 1
     if cut and width == 1:
         raw = raw[: raw.rfind(b"\n") + 1] or raw[: raw.rfind(b"\r") + 1] or raw

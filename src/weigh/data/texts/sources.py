@@ -19,7 +19,7 @@ from weigh.data.rows.columns import (
     split_note,
 )
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
-from weigh.data.rows.hub import hub_name, is_saved, load_hub, load_saved
+from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
@@ -282,7 +282,7 @@ class TextSource:
             table.roles = columns_of_texts(table, self.spec.columns, self.roles)
             candidates.append(Candidate(root / split, part_of(split), [], 0, table))
         kept, problems = choose_versions(candidates, root)
-        return self._from_files(kept, root, problems)
+        return self._from_files(kept, root, [*problems, *empty_split_problems(root)])
 
 
 @dataclass
