@@ -201,6 +201,25 @@ def test_a_broken_row_of_a_table_of_texts_is_set_aside_for_all(tmp_path):
     assert "the 1 sentence they stand in is set aside" in results.problems[0].sentence.en
 
 
+def test_entities_that_cover_parts_of_words(tmp_path):
+    """A file whose entities lay elsewhere in a word was refused: its sentences had other words."""
+    texts = [f"Annanin book of {name}s {i} days" for i, name in enumerate(["Eve", "Sam", "Karl"] * 8)]
+    spans = [[[0, 4, "PER"], [16, t.index("s ", 16), "PER"]] for t in texts]
+
+    def file(name, spans):
+        rows = [{"text": t, "entities": row} for t, row in zip(texts, spans, strict=True)]
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / name
+
+    half = file("half.jsonl", [row[:1] for row in spans])
+    other = file("other.jsonl", [[[0, 7, "PER"], *row[1:]] for row in spans])
+    results = weigh.read_predictions(half, other, file("same.jsonl", spans), gold=file("gold.jsonl", spans)).results
+    assert [list(results.examples.rows[0])[:2], len(results.examples)] == [["Anna", "nin"], 24]
+    metric = METRICS.get("entity_f1")
+    held = [results.out_of_fold(name) for name in ("half", "other", "same")]
+    assert [metric.score(one.prediction(0), one.target) for one in held] == pytest.approx([2 / 3, 1 / 2, 1])
+
+
 def test_what_does_not_go_together_is_said(folder):
     with pytest.raises(SpecError, match="not defined for entities"):
         weigh.read_predictions(folder / "out", gold=folder / "gold.conll", settings=["metrics.primary=accuracy"])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
 from weigh.record.predictions_folder import names_of_files
+from weigh.record.predictions_words import in_common_words, same_text
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
@@ -109,6 +111,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         )
     names = names_of_files(files, [file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])
     answers = [_align(name, file, truth, columns, encoding) for name, file in zip(names, files, strict=True)]
+    truth, answers = _in_the_same_words(truth, answers)
     examples = _examples(truth, answers)
     logits = {answer.name: _pack(answer, examples) for answer in answers}
     problems, name = _problems(truth, answers), gold.name.partition(".")[0] or gold.name
@@ -162,7 +165,11 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
     used = {s.line: s for s in truth.sentences}
     lengths = {s.line: len(s.tokens) for s in truth.sentences}
     kept, respelt = [], []
+    of_spans = truth.scheme == file.scheme == "spans"
     for line, sentence in zip(ours, theirs, strict=False):
+        if of_spans and line in used and same_text(sentence, used[line]):
+            kept.append(sentence)
+            continue
         if line in used and len(sentence.tokens) != lengths[line]:
             raise _misfit(path, truth.path, line, sentence, used[line])
         if line in used:
@@ -209,6 +216,28 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             do=ALIGN,
         )
     return Aligned(name, path, file.encoding, kept, file.blocks, respelt)
+
+
+def _in_the_same_words(truth: TokenFile, answers: Sequence[Aligned]) -> tuple[TokenFile, list[Aligned]]:
+    """All files with sentences of the same words, where entities that cover parts of words made others of them.
+
+    Raises:
+        DataError: A sentence is cut otherwise in one file, and spelt otherwise in another.
+    """
+    rows = []
+    for own, *others in zip(truth.sentences, *(answer.sentences for answer in answers), strict=True):
+        if all(same_text(own, other) for other in others):
+            rows.append(in_common_words([own, *others]))
+            continue
+        for answer, other in zip(answers, others, strict=True):
+            if other.tokens != own.tokens and same_text(other, own):
+                raise _misfit(answer.path, truth.path, own.line, other, own)
+        rows.append([own, *others])
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if not columns:
+        return truth, list(answers)
+    aligned = [answer._replace(sentences=column) for answer, column in zip(answers, columns[1:], strict=True)]
+    return replace(truth, sentences=columns[0]), aligned
 
 
 def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
