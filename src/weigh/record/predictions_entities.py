@@ -36,7 +36,7 @@ from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
 from weigh.record.predictions_folder import names_of_files
-from weigh.record.predictions_words import in_common_words, same_text
+from weigh.record.predictions_words import ALIGN, in_common_words, misfit, same_text
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
@@ -59,9 +59,6 @@ PLAIN = (
 CHECKED = text(
     "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have, systems with the same entities or with none",
     "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型、实体完全相同或一个实体都没有的系统",
-)
-ALIGN = text(
-    "Give every sentence of the gold file, in its order, token by token.", "请按标准答案文件的顺序逐词给出每个句子。"
 )
 
 
@@ -171,7 +168,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             kept.append(sentence)
             continue
         if line in used and len(sentence.tokens) != lengths[line]:
-            raise _misfit(path, truth.path, line, sentence, used[line])
+            raise misfit(path, truth.path, line, sentence, used[line])
         if line in used:
             kept.append(sentence)
             respelt += [
@@ -231,36 +228,13 @@ def _in_the_same_words(truth: TokenFile, answers: Sequence[Aligned]) -> tuple[To
             continue
         for answer, other in zip(answers, others, strict=True):
             if other.tokens != own.tokens and same_text(other, own):
-                raise _misfit(answer.path, truth.path, own.line, other, own)
+                raise misfit(answer.path, truth.path, own.line, other, own)
         rows.append([own, *others])
     columns = [list(column) for column in zip(*rows, strict=True)]
     if not columns:
         return truth, list(answers)
     aligned = [answer._replace(sentences=column) for answer, column in zip(answers, columns[1:], strict=True)]
     return replace(truth, sentences=columns[0]), aligned
-
-
-def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
-    """The first token that differs says where sentences run apart."""
-    at = next((i for i, (a, b) in enumerate(zip(own.tokens, sentence.tokens, strict=False)) if a != b), None)
-    if at is None:
-        at = min(len(own.tokens), len(sentence.tokens)) - 1
-    return DataError(
-        text(
-            "{p}: the sentence on line {l} has {a} tokens; in the gold file {g} it begins on line {k} and has {b}. They part at line {x} "
-            "('{t}').",
-            "{p}：第 {l} 行开始的句子有 {a} 个词；在标准答案 {g} 中它始于第 {k} 行，有 {b} 个词。两者从第 {x} 行（“{t}”）起不同。",
-            p=path,
-            l=sentence.line,
-            a=len(sentence.tokens),
-            g=gold.name,
-            k=line,
-            b=len(own.tokens),
-            x=sentence.lines[at],
-            t=sentence.tokens[at],
-        ),
-        do=ALIGN,
-    )
 
 
 def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
