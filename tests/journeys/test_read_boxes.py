@@ -126,6 +126,9 @@ def test_what_predict_writes_is_read(folder, tmp_path):
         (["good.json", "--gold", "instances.json", "--labels", "x.npy"], "--gold and --labels"),
         (["good.json", "--gold", "instances.json", "--set", "metrics.primary=accuracy"], "accuracy"),
         (["swapped.json", "--gold", "instances.json"], "two corners"),
+        (["centres.json", "--gold", "instances.json"], "bbox looks like centre, width and height"),
+        (["turned.json", "--gold", "instances.json"], "bbox looks like y before x"),
+        (["rows.csv", "--gold", "instances.json"], "rows.csv is no .json file"),
     ],
 )
 def test_mistakes_are_said(folder, tmp_path, monkeypatch, capsys, arguments, told):
@@ -134,6 +137,11 @@ def test_mistakes_are_said(folder, tmp_path, monkeypatch, capsys, arguments, tol
     rows = json.loads((folder / "good.json").read_text("utf-8"))
     swapped = [{**r, "bbox": [*r["bbox"][:2], r["bbox"][0] + r["bbox"][2], r["bbox"][1] + r["bbox"][3]]} for r in rows]
     (tmp_path / "swapped.json").write_text(json.dumps(swapped), "utf-8")
+    centres = [{**r, "bbox": [x + w / 2, y + h / 2, w, h]} for r in rows for x, y, w, h in [r["bbox"]]]
+    turned = [{**r, "bbox": [y, x, h, w]} for r in rows for x, y, w, h in [r["bbox"]]]
+    for name, other in (("centres", centres), ("turned", turned)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(other), "utf-8")
+    (tmp_path / "rows.csv").write_text("file_name,category,x,y,width,height,score\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     code, _, err = weigh(capsys, "read", *arguments, "--format", "md")
     assert code == 2, err

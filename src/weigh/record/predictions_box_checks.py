@@ -5,6 +5,7 @@ Before it: `predictions_detections.py`, which reads them. After it: findings of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from weigh.data.boxes.gold import Gold
 from weigh.errors import DataError
+from weigh.kinds.box_list import Detections, overlaps
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["Rows", "box_flaws", "check_writing"]
+__all__ = ["Rows", "box_flaws", "check_places", "check_writing"]
 
 BESIDE = 0.02  # of its side, and a pixel: so far beyond the picture a box is still drawn "at its edge"
 MANY = 0.2  # of the boxes: if so many reach outside, it is asked whether they are written otherwise
@@ -25,6 +27,21 @@ SHARES = 1.5  # coordinates that are shares of the picture go no further
 FEWEST = 20  # boxes, before anything is concluded from how they lie
 USUAL = ("beyond-picture",)  # many detectors do not cut their boxes
 MOST = 100  # detections of a picture and class that COCO counts
+LOOKED_AT = 500  # pictures with objects, in which boxes are compared with those that are right
+SAME = 0.5  # intersection over union from which on a detection is of an object
+MORE_OFTEN = 4  # times as many detections must be of objects when boxes are read otherwise
+# What boxes look like, and what to write instead.
+CENTRES = (
+    text("centre, width and height", "中心点、宽、高"),
+    text(
+        "Write the left upper corner: [x - width / 2, y - height / 2, width, height].",
+        "请改写为左上角：[x - 宽 / 2, y - 高 / 2, 宽, 高]。",
+    ),
+)
+TURNED = (
+    text("y before x, height before width", "先 y 后 x、先高后宽"),
+    text("Write [x, y, width, height].", "请改写为 [x, y, 宽, 高]。"),
+)
 
 
 class Rows(NamedTuple):
@@ -62,7 +79,9 @@ def check_writing(path: Path, rows: Rows, gold: Gold, broken: np.ndarray) -> Non
                 "请把 x 与宽乘以图片宽度，y 与高乘以图片高度。",
             ),
         )
-    elif ((box[:, :2] + box[:, 2:] / 2 > size) | (box[:, :2] + box[:, 2:] / 2 < 0)).any(axis=1).mean() > LOST:
+    elif _centres_outside(box, size) > LOST and _centres_outside(box[:, [1, 0, 3, 2]], size) <= 1 - ALL_BUT:
+        reading, other = TURNED
+    elif _centres_outside(box, size) > LOST:
         far = float(np.quantile((box[:, :2] + box[:, 2:]) / size, 0.99))
         reading = text(
             "boxes of pictures of another size (up to {f:.1f} times as far as the edge)",
@@ -81,6 +100,42 @@ def check_writing(path: Path, rows: Rows, gold: Gold, broken: np.ndarray) -> Non
             "{p}: bbox looks like {r}, not like x, y, width, height in pixels (the first: {b}).",
             "{p}：bbox 看起来是{r}，而不是以像素为单位的 x、y、宽、高（第一个：{b}）。",
             p=path, r=reading, b=[round(v, 2) for v in box[0].tolist()],
+        ),
+        text("Nearly every box would be in the wrong place.", "否则几乎每个框的位置都是错的。"),
+        other,
+    )  # fmt: skip
+
+
+def _centres_outside(box: np.ndarray, size: np.ndarray) -> float:
+    """Share of `(m, 4)` boxes whose centre lies outside of their picture of `(m, 2)` width and height."""
+    centre = box[:, :2] + box[:, 2:] / 2
+    return float(((centre > size) | (centre < 0)).any(axis=1).mean())
+
+
+def check_places(path: Path, answers: Sequence[Detections], target: np.ndarray) -> None:
+    """Whether boxes lie where the objects are, and not where they would be if they were written otherwise.
+
+    Raises:
+        DataError: Read otherwise, many more of them are of objects of their class.
+    """
+    own, by_centre, by_axes = 0, 0, 0
+    for answer, boxes in [(a, b) for a, b in zip(answers, target, strict=True) if len(b.classes)][:LOOKED_AT]:
+        corners, alike = answer.corners[:MOST], answer.classes[:MOST, None] == boxes.classes[None, :]
+        half = np.tile((corners[:, 2:] - corners[:, :2]) / 2, 2)
+        counts = [
+            int(((overlaps(read, boxes.corners) >= SAME) & alike).any(axis=1).sum())
+            for read in (corners, corners - half, corners[:, [1, 0, 3, 2]])
+        ]
+        own, by_centre, by_axes = own + counts[0], by_centre + counts[1], by_axes + counts[2]
+    most = max(by_centre, by_axes)
+    if most < FEWEST or most <= MORE_OFTEN * own:
+        return
+    reading, other = CENTRES if by_centre >= by_axes else TURNED
+    raise DataError(
+        text(
+            "{p}: bbox looks like {r}, not like x, y, width, height: read so, {k} boxes are of objects, as they stand {n}.",
+            "{p}：bbox 看起来是{r}，而不是 x、y、宽、高：按前者读取有 {k} 个框对上目标，按现状只有 {n} 个。",
+            p=path, r=reading, k=most, n=own,
         ),
         text("Nearly every box would be in the wrong place.", "否则几乎每个框的位置都是错的。"),
         other,

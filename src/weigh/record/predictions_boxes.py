@@ -18,6 +18,7 @@ import numpy as np
 
 from weigh.data.boxes.gold import GoldBoxes, holds_boxes, holds_detections, read_gold
 from weigh.data.examples import Examples
+from weigh.data.tables.table_files import is_written_as
 from weigh.errors import DataError
 from weigh.kinds.box_statistics import compare_boxes
 from weigh.kinds.box_thresholds import crossed_thresholds
@@ -25,7 +26,8 @@ from weigh.kinds.boxes import BOXES
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
-from weigh.record.predictions_detections import DetectionFile, read_detections
+from weigh.record.predictions_box_checks import check_places
+from weigh.record.predictions_detections import FORMAT, DetectionFile, read_detections
 from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
 from weigh.spec import StudySpec
@@ -53,16 +55,24 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
     """
     metric = require_metrics(spec.model_copy(update={"task": OBJECT_DETECTION}), BOXES)
     files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    if others := [file for file in files if file.is_file() and not is_written_as(file, (".json",))]:
+        raise DataError(
+            text("{p} is no .json file: detections are read as COCO writes results.", "{p} 不是 .json 文件：检测结果按 COCO 的格式读取。", p=others[0]),
+            do=FORMAT,
+        )  # fmt: skip
     files = [file for file in files if not (file.exists() and gold.exists() and file.samefile(gold))]
     if not files:
         raise DataError(
             text("There is no file of detections beside the gold file.", "除标准答案外没有检测结果文件。"),
-            do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=shlex.quote(str(gold))),
+            do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=shlex.quote(str(gold)))
+            + FORMAT,
         )  # fmt: skip
     truth = read_gold(gold, spec.data)
     names = names_of_files(files)
     read = [read_detections(name, file, truth.gold) for name, file in zip(names, files, strict=True)]
     examples = _examples(truth)
+    for file, detected in zip(files, read, strict=True):
+        check_places(file, detected.answers, examples.target)
     recorded, thresholds = {}, {}
     for file in read:
         rows = compare_boxes(file.answers, examples.target)

@@ -24,7 +24,7 @@ from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.record.predictions_box_checks import Rows, box_flaws, check_writing
 
-__all__ = ["DetectionFile", "read_detections"]
+__all__ = ["FORMAT", "DetectionFile", "read_detections"]
 
 LISTED = 5
 FEWEST_IDS = 5  # pictures, before it is concluded that their ids count from another number
