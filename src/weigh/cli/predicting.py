@@ -281,7 +281,7 @@ def check_no_picture(output: Path | None, sources: Sequence[Path]) -> None:
     inside = next((one for one in sources if place.is_relative_to(os.path.realpath(one))), None)
     if inside is not None:
         raise SpecError(
-            text("--output {p} is called like a picture, in a folder of pictures ({f}).", "--output {p} 的名称与图片相同，且位于图片文件夹 {f} 中。", p=output, f=inside),
+            text("{p}, named with --output, is called like a picture and lies in a folder of pictures ({f}).", "--output 指定的文件 {p} 使用了图片的后缀，且位于图片文件夹 {f} 中。", p=output, f=inside),
             text("It would replace a picture, or be read as one the next time.", "它会覆盖图片，或在下次被当作图片读取。"),
             text("Give the file another ending: --output {o}", "请改用其他后缀：--output {o}", o=shlex.quote(str(output.with_suffix(".csv")))),
         )  # fmt: skip
