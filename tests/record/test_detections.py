@@ -112,14 +112,23 @@ def test_what_would_make_every_score_wrong_is_refused(tmp_path, content, told):
 
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_ids_that_count_from_another_number_are_refused(tmp_path, shift):
-    gold = GOLD._replace(pictures={str(i + 1): i for i in range(12)})
-    moved = each(image_id=lambda row: (row["image_id"] - 100) // 7 + 1 + shift)
+    first = (1, 0)[shift > 0]
+    gold = GOLD._replace(pictures={str(i + first): i for i in range(12)})
+    moved = each(image_id=lambda row: (row["image_id"] - 100) // 7 + first + shift)
     with pytest.raises(DataError, match="image_id counts from another number") as caught:
         read(tmp_path, moved, gold)
     assert f"moved by {-shift:+d} all of them are" in caught.value.what.en
-    read(tmp_path, each(image_id=lambda row: (row["image_id"] - 100) // 7 + 1), gold)
-    few = [row for row in each(image_id=lambda row: (row["image_id"] - 100) // 7) if row["image_id"] < 4]
+    read(tmp_path, each(image_id=lambda row: (row["image_id"] - 100) // 7 + first), gold)
+    few = [row for row in moved if row["image_id"] in (first - 1, first + 1, first + 2, first + 12)]
     assert next(p.kind for p in read(tmp_path, few, gold).problems) == "other-pictures"
+
+
+def test_a_picture_more_at_the_end_is_another_picture(tmp_path):
+    gold = GOLD._replace(pictures={str(i + 1): i for i in range(12)})
+    later = each(
+        image_id=lambda row: (row["image_id"] - 100) // 7 + 2
+    )  # nothing found in the first, one more at the end
+    assert next(p.kind for p in read(tmp_path, later, gold).problems) == "other-pictures"
 
 
 def test_rows_that_are_odd_are_named_and_count(tmp_path):
