@@ -40,7 +40,8 @@ def number_folds(
     """
     if any(a.fold is None for a in answers):
         return None, []
-    if max(len(np.unique(a.fold.astype(str))) for a in answers) < 2:  # type: ignore[union-attr]
+    named = [np.unique(a.fold.astype(str), return_inverse=True) for a in answers]  # type: ignore[union-attr]
+    if max(len(names) for names, _ in named) < 2:
         sentence = text(
             "The column fold has a single value: this is no cross-validation, and is read as a test set.",
             "fold 列只有一个取值：这不是交叉验证，按测试集读取。",
@@ -48,11 +49,10 @@ def number_folds(
         return None, [Problem("one-fold", sentence, severity="note")]
     folds = {r: np.full(n, -1) for r in dict.fromkeys(repeats[a.model, a.run] for a in answers)}
     odd: set[str] = set()
-    for a in answers:
+    for a, (names, place) in zip(answers, named, strict=True):
         r = repeats[a.model, a.run]
-        fold_names = sorted(np.unique(a.fold.astype(str)), key=natural_key)  # type: ignore[union-attr]
-        number = {name: k for k, name in enumerate(fold_names)}
-        mine = np.array([number[name] for name in a.fold.astype(str).tolist()])  # type: ignore[union-attr]
+        number = {name: k for k, name in enumerate(sorted(names.tolist(), key=natural_key))}
+        mine = np.array([number[name] for name in names.tolist()])[place]
         before = folds[r][a.which]
         if (before < 0).all():
             folds[r][a.which] = mine

@@ -73,20 +73,27 @@ def _telling_apart(frame: pl.DataFrame) -> Text:
     import polars as pl
 
     key = ["which", "model", "run"]
-    others = [c for c in frame.columns if not c.startswith("p:") and c not in ("row", *NAMES, *key)]
-    for column in ("fold", *others):
-        if column in frame.columns and not frame.select(pl.struct(*key, column).is_duplicated().any()).item():
-            if column == "fold":
-                return text(
-                    "Examples stand in several folds of one run. If these are repeats of a cross-validation, say in a column run which one a row belongs to; "
-                    "splits that draw the same example several times (ShuffleSplit, bootstrap) are no cross-validation and cannot be read.",
-                    "同一次运行中有样本出现在多个折里。如果是交叉验证的多次重复，请用 run 列注明每行属于哪一次；多次抽到同一样本的划分（ShuffleSplit、自助法）不是交叉验证，无法读取。",
-                )
-            return text(
-                "Column '{c}' tells these rows apart: call it run if it is the training, model if it is the model, set if it is the test set.",
-                "“{c}”列可以区分这些行：如果它是第几次训练，请改名为 run；如果是模型，改名为 model；如果是测试集，改名为 set。",
-                c=column,
-            )
+
+    def separates(column: str) -> bool:
+        return not frame.select(pl.struct(*key, column).is_duplicated().any()).item()
+
+    if "fold" in frame.columns and separates("fold"):
+        return text(
+            "Examples stand in several folds of one run. If these are repeats of a cross-validation, say in a column run which one a row belongs to; "
+            "splits that draw the same example several times (ShuffleSplit, bootstrap) are no cross-validation and cannot be read.",
+            "同一次运行中有样本出现在多个折里。如果是交叉验证的多次重复，请用 run 列注明每行属于哪一次；多次抽到同一样本的划分（ShuffleSplit、自助法）不是交叉验证，无法读取。",
+        )
+    values = {
+        c: frame[c].n_unique() for c in frame.columns if not c.startswith("p:") and c not in ("row", *NAMES, *key)
+    }
+    # As many values as examples are an index or a score, and no names of trainings.
+    few = [c for c, count in values.items() if count < frame["which"].n_unique() and separates(c)]
+    if few:
+        return text(
+            "Column '{c}' tells these rows apart: call it run if it is the training, model if it is the model, set if it is the test set.",
+            "“{c}”列可以区分这些行：如果它是第几次训练，请改名为 run；如果是模型，改名为 model；如果是测试集，改名为 set。",
+            c=min(few, key=lambda c: values[c]),
+        )
     return text(
         "Say in a column run which run a row belongs to (and in a column set which test set).",
         "请用 run 列注明每行属于哪次运行（用 set 列注明属于哪个测试集）。",
