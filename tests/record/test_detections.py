@@ -125,9 +125,7 @@ def test_ids_that_count_from_another_number_are_refused(tmp_path, shift):
 
 def test_a_picture_more_at_the_end_is_another_picture(tmp_path):
     gold = GOLD._replace(pictures={str(i + 1): i for i in range(12)})
-    later = each(
-        image_id=lambda row: (row["image_id"] - 100) // 7 + 2
-    )  # nothing found in the first, one more at the end
+    later = each(image_id=lambda row: (row["image_id"] - 100) // 7 + 2)  # nothing in the first, one more at the end
     assert next(p.kind for p in read(tmp_path, later, gold).problems) == "other-pictures"
 
 

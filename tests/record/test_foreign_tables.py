@@ -45,12 +45,14 @@ def test_capitals_in_names_of_columns_do_not_count(tmp_path):
     read = read_predictions(table).results
     assert (read.origin, [c.id for c in read.candidates]) == (right.origin, [c.id for c in right.candidates])
     assert read.origin == "folds"
+    soft = write(tmp_path / "p.csv", [{key.replace("p:", "P:"): v for key, v in row.items()} for row in PROBABLE])
+    assert read_predictions(soft).results.examples.classes == ("ant", "bee")
     twice = write(tmp_path / "c.csv", [{**row, "Fold": "x"} for row in rows])
     assert read_predictions(twice).results.origin == "folds"  # the other one is a column of its own
     assert "Fold" in problems(twice)[0].sentence.en
 
 
-@pytest.mark.parametrize(("column", "role"), [("patient", "group"), ("cv_fold", "fold"), ("Subject", "group")])
+@pytest.mark.parametrize(("column", "role"), [("patient", "group"), ("cv_fold", "fold"), ("Subject_ID", "group")])
 def test_a_column_that_seems_to_be_meant_is_named_and_the_advice_works(tmp_path, column, role):
     rows = [{**row, column: number(row) // 4} for row in DECIDED]
     (told, _) = problems(write(tmp_path / "t.csv", rows))
@@ -66,8 +68,12 @@ def test_what_became_of_further_columns_is_told(tmp_path):
     rows = [{**row, "site": number(row) % 2, "seed": 7, "loss": i / 7} for i, row in enumerate(DECIDED)]
     found = findings(write(tmp_path / "t.csv", rows))["data:columns"]
     assert found.severity == "detail"
-    assert found.sentence.en.startswith("Further columns, as parts of the data: site. Not used")
+    assert found.sentence.en.startswith("Further columns that sort the examples: site. Not used (several")
     assert "seed, loss" in found.sentence.en
+    (chosen,) = problems(tmp_path / "t.csv", settings=["data.slices=[]"])
+    assert chosen.sentence.en == "Not used, since data.slices does not name them: site, seed, loss."
+    subjects = [{**row, "subject": ("law", "physics")[number(row) % 2]} for row in DECIDED]
+    assert {p.severity for p in problems(write(tmp_path / "t.csv", subjects))} == {"note"}
 
 
 def test_data_slices_chooses_the_parts(tmp_path):
@@ -102,6 +108,8 @@ def test_a_column_for_each_model_is_named(tmp_path):
     long = pl.DataFrame(wide).unpivot(["vit", "vgg"], index=["example", "label"], variable_name="model")
     long.rename({"value": "prediction"}).write_csv(tmp_path / "long.csv")
     assert len(read_predictions(tmp_path / "long.csv").results.candidates) == 2
+    many = [{**row, **{f"m{k}": row["vit"] for k in range(9)}} for row in wide]
+    assert '"m7", "m8"]' in refused(write(tmp_path / "t.csv", many))
     one = [{k: v for k, v in row.items() if k != "vgg"} for row in wide]
     assert "vit → prediction" in refused(write(tmp_path / "t.csv", one))
 
@@ -126,6 +134,11 @@ def test_probabilities_beside_decisions_are_told(tmp_path):
     soft, hard = write(tmp_path / "soft.csv", of("good", PROBABLE)), write(tmp_path / "hard.csv", of("poor"))
     assert "others only decisions: hard" in refused(soft, hard)
     assert len(read_predictions(soft).results.candidates) == 1
+    silent = [{k: "" if k.startswith("p:") else v for k, v in row.items()} for row in of("poor", PROBABLE)]
+    silent = write(tmp_path / "silent.csv", silent)
+    assert "neither probabilities nor decisions of: silent" in refused(soft, silent)
+    empty = write(tmp_path / "empty.csv", [{**row, "p:bee": "", "p:ant": ""} for row in DECIDED])
+    assert "The p: columns are empty in all rows" in refused(empty)
     wasp = write(tmp_path / "wasp.csv", [{**row, "p:wasp": 0} for row in of("poor", PROBABLE)])
     assert "soft has no number in these columns, which other models have: p:wasp" in refused(soft, wasp)
     both = [{**row, "prediction": "bee" if row["p:bee"] > 0.3 else "ant"} for row in of("poor", PROBABLE)]
@@ -139,7 +152,8 @@ def test_examples_with_two_names_are_shown(tmp_path):
     left = write(tmp_path / "left.csv", of("good"))
     other = [{**row, "example": f"{'img/' * (number(row) > 0)}{row['example']}"} for row in of("poor")]
     right = write(tmp_path / "right.csv", other)
-    assert "Only left has an example called 'e1', only right one called 'img/e1'" in refused(left, right)
+    told = "left has an example called 'e1' that right lacks, and right one called 'img/e1' that left lacks"
+    assert told in refused(left, right)
 
 
 def test_a_file_for_each_fold_is_told(tmp_path):
@@ -161,7 +175,10 @@ def test_more_models_are_not_set_aside_than_are_left(tmp_path):
 def test_a_column_that_tells_contradicting_rows_apart_is_named(tmp_path):
     runs = rows_of(n=40, runs=2, noise=2.0, probable=False)
     repeats = [{"repeat" if key == "run" else key: value for key, value in row.items()} for row in runs]
+    repeats = [{"score": round(i / 7, 3), "index": i, **row} for i, row in enumerate(repeats)]
     assert "Column 'repeat' tells these rows apart" in refused(write(tmp_path / "t.csv", repeats))
+    indexed = [{k: v for k, v in row.items() if k != "repeat"} for row in repeats]
+    assert "tells these rows apart" not in refused(write(tmp_path / "t.csv", indexed))
     folds = [{**{k: v for k, v in row.items() if k != "run"}, "fold": row["run"]} for row in runs]
     assert "Examples stand in several folds of one run" in refused(write(tmp_path / "t.csv", folds))
 
@@ -311,6 +328,8 @@ def test_labels_beside_the_models_are_no_model(tmp_path):
     np.savez(tmp_path / "both.npz", predictions=np.arange(40) % 2, label_ids=np.arange(40) % 3)
     assert len(read_predictions(tmp_path / "both.npz", labels=tmp_path / "both.npz").results.candidates) == 1
     assert "no file of predictions beside the labels" in refused(tmp_path / "y.npy", labels=tmp_path / "y.npy")
+    (tmp_path / "gone.npy").symlink_to(tmp_path / "nowhere.npy")
+    assert "gone.npy" in refused(tmp_path, labels=tmp_path / "y.npy")
 
 
 def test_shapes_of_arrays_as_keras_gives_them(tmp_path):
@@ -329,6 +348,8 @@ def test_a_folder_of_tables_is_told(tmp_path):
     (tmp_path / "tables").mkdir()
     table = write(tmp_path / "tables" / "good.csv", of("good"))
     assert f"weigh read {table}" in refused(tmp_path / "tables")
+    (tmp_path / "tables" / "vit.json").write_text("[0, 1]")
+    assert "the labels are missing" in refused(tmp_path / "tables")
 
 
 # ---- settings

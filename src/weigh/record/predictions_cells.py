@@ -91,15 +91,35 @@ def check_words_for_nothing(frame: pl.DataFrame, probable: Sequence[str]) -> Non
 
 
 def check_models(frame: pl.DataFrame, probable: Sequence[str]) -> None:
-    """Every model has a number for every class, or none has any."""
+    """Every model has a number for every class, or none has any; those without numbers say what they decided."""
     import polars as pl
 
     if not probable or not any(frame[name].null_count() for name in probable):
         return
     empty = frame.group_by("model", maintain_order=True).agg(pl.col(name).is_null().all() for name in probable)
     bare = [model for model, *columns in empty.iter_rows() if all(columns)]
+    rows = frame.filter(pl.col("prediction").is_not_null()) if "prediction" in frame.columns else frame.clear()
+    deciding = set(rows["model"])
+    if silent := [model for model in bare if model not in deciding]:
+        raise DataError(
+            text(
+                "There are neither probabilities nor decisions of: {m}.",
+                "既没有概率也没有判断结果的模型：{m}。",
+                m=some_names(silent),
+            ),
+            do=text(
+                "Fill their p: columns or the column prediction, or leave their rows out.",
+                "请补全它们的 p: 列或 prediction 列，或删去相应的行。",
+            ),
+        )
     if len(bare) == len(empty):
-        return
+        raise DataError(
+            text("The p: columns are empty in all rows.", "p: 列在所有行中都为空。"),
+            do=text(
+                "Leave these columns out to compare the models by their decisions.",
+                "请去掉这些列，以按判断结果比较各模型。",
+            ),
+        )
     if bare:
         raise DataError(
             text(
@@ -152,7 +172,7 @@ def check_fold_names(frame: pl.DataFrame) -> None:
             "“fold”列中有 {o}，它不是交叉验证的折（全部取值：{a}）。",
             o=some_names(odd), n=len(odd), a=some_names(names),
         ),
-        text("Rows of a training or test part would be read as one more fold.", "否则训练或测试部分的行会被当作又一折。"),
+        text("Rows of a training or test part would be read as one more fold.", "否则训练或测试部分的行会被当作额外的一折。"),
         text(
             "Leave these rows out, or say in a column set which rows are the cross-validation and which the test part; cells of the column fold are then empty in the test part.",
             "请删去这些行；或用 set 列注明哪些行是交叉验证、哪些是测试部分，测试部分的 fold 单元格留空。",

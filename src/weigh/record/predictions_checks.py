@@ -73,7 +73,7 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
 
 def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[Problem]]:
     """Probabilities that are all 0 or 1 are decisions: to read certainty out of them would be to invent it."""
-    certain = [a.probabilities is not None and np.isin(a.probabilities, (0.0, 1.0)).all() for a in answers]
+    certain = [a.probabilities is not None and _all_certain(a.probabilities) for a in answers]
     if not any(certain) or any(a.probabilities is None for a in answers):
         return tuple(answers), []
     if not all(certain):
@@ -99,6 +99,11 @@ def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[
     return tuple(replace(a, probabilities=None) for a in answers), [
         Problem("bare-probabilities", sentence, severity="note")
     ]
+
+
+def _all_certain(probabilities: np.ndarray) -> bool:
+    """Whether all are 0 or 1; the first rows mostly show that they are not."""
+    return all(bool(((rows == 0) | (rows == 1)).all()) for rows in (probabilities[:100], probabilities))
 
 
 def keep_common(
@@ -176,8 +181,8 @@ def _called_otherwise(answers: Sequence[Answers], names: Sequence[str], example:
     if not len(here) or not len(there):
         return text("", "")
     return text(
-        "Only {a} has an example called '{x}', only {b} one called '{y}'.",
-        "名为“{x}”的样本只有 {a} 有，名为“{y}”的只有 {b} 有。",
+        "{a} has an example called '{x}' that {b} lacks, and {b} one called '{y}' that {a} lacks.",
+        "{a} 有名为“{x}”的样本而 {b} 没有；{b} 有名为“{y}”的样本而 {a} 没有。",
         a=names[0],
         x=example[here[0]],
         b=names[other],

@@ -52,7 +52,7 @@ ROLES = {
         ),
     ),
     "group": (
-        ("groups", "group_id", "patient", "patient_id", "patientid", "subject", "subject_id", "participant", "participant_id", "病人", "患者"),
+        ("groups", "group_id", "patient", "patient_id", "patientid", "subject_id", "participant", "participant_id", "病人", "患者"),
         text("If examples of one value belong together, intervals are too narrow.", "如果取值相同的样本属于一体，区间就偏窄。"),
     ),
 }  # fmt: skip
@@ -60,7 +60,7 @@ BEFORE_CLASS = r"\.?(p|prob|probs|proba|probability|pred_prob|pred|score)[_.:\- 
 
 
 def plain_names(path: Path, written: Sequence[str]) -> list[str]:
-    """Names of columns in one form; "Label" is "label" where no other column is.
+    """Names of columns in one form; "Label" is "label" where no other column is, and "P:Cat" is "p:Cat".
 
     Raises:
         DataError: Two columns of one name.
@@ -70,6 +70,7 @@ def plain_names(path: Path, written: Sequence[str]) -> list[str]:
     names = [
         low if low in NAMES and lowered.count(low) == 1 else name for name, low in zip(names, lowered, strict=True)
     ]
+    names = [f"p:{name[2:]}" if name.startswith("P:") else name for name in names]  # the class keeps its capitals
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(
             text("{p} has several columns called '{c}'.", "{p} 中有多列名为“{c}”。", p=path, c=twice[0]),
@@ -100,7 +101,7 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], col
         renamed += [f"{wide[0]} → prediction"] if len(wide) == 1 else []
         do = (_one_row_each(wide) + columns_found) if len(wide) > 1 else do
     if renamed:
-        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + do
+        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=_listed(renamed, 12)) + do
     return DataError(join_texts(lines, "\n", "\n"), do=do)
 
 
@@ -129,17 +130,20 @@ def _one_row_each(columns: Sequence[str]) -> Text:
         'table.melt(["example", "label"], {l}, "model", "prediction"); R: tidyr::pivot_longer).',
         "{c} 看起来各是一个模型的答案。请改为每个模型、每个样本一行，用 model 列和 prediction 列表示（pandas："
         'table.melt(["example", "label"], {l}, "model", "prediction")；R：tidyr::pivot_longer）。',
-        c=", ".join(columns[:8]),
-        l="[" + ", ".join(f'"{c}"' for c in columns[:8]) + "]",
+        c=_listed(columns),
+        l="[" + ", ".join(f'"{c}"' for c in columns) + "]",
     )
 
 
-def further_columns(frame: pl.DataFrame, examples: pl.DataFrame, parts: Collection[str]) -> list[Problem]:
+def further_columns(
+    frame: pl.DataFrame, examples: pl.DataFrame, parts: Collection[str], *, chosen: bool
+) -> list[Problem]:
     """What became of the columns that are not among `NAMES`, and those that seem to be meant for one of them.
 
     Args:
         examples: One row per example, with the columns that say one thing of each.
         parts: Columns that became parts of the data.
+        chosen: Whether the user named these columns.
     """
     others = [c for c in frame.columns if c not in (*NAMES, "row", "which") and not c.startswith("p:")]
     problems = []
@@ -162,20 +166,26 @@ def further_columns(frame: pl.DataFrame, examples: pl.DataFrame, parts: Collecti
         sentence = text("", "")
         if parts:
             sentence += text(
-                "Further columns, as parts of the data: {c}.", "其余的列，作为数据子集：{c}。", c=_listed([*parts])
+                "Further columns that sort the examples: {c}.", "其余可用来划分样本的列：{c}。", c=_listed([*parts])
             )
-        if left:
+        if left and chosen:
             sentence += text(
-                "Not used, since they say several things of one example, one of all, or hold measurements: {c}.",
-                "未使用（同一样本取值不一、所有样本取值相同，或是测量值）：{c}。",
+                "Not used, since data.slices does not name them: {c}.",
+                "未使用（data.slices 未列出）：{c}。",
+                c=_listed(left),
+            )
+        elif left:
+            sentence += text(
+                "Not used (several values for one example, one value for all, another for each, long texts or measurements): {c}.",
+                "未使用（同一样本取值不一、所有样本取值相同、每个样本取值都不同、文本过长或是测量值）：{c}。",
                 c=_listed(left),
             )
         problems.append(Problem("columns", sentence, severity="note"))
     return problems
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+def _listed(names: Sequence[str], limit: int = 8) -> str:
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
 
 
 def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

@@ -133,8 +133,8 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
 def _check_counting(path: Path, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> None:
     """Whether ids of pictures count from the number that the gold file counts from.
 
-    Right ids may look moved by one: where the gold file lacks the last picture and nothing was found in the first one. So where a single id is not
-    in the gold file, it must begin with 1 (and the ids with 0) or with 0 (and the ids with 1).
+    Right ids may look moved by one: where the gold file lacks the last picture and nothing was found in the first one. So a single id
+    that is not in the gold file counts only if that file begins with 1 and the ids with 0, or the other way round.
 
     Raises:
         DataError: Some are not in the gold file, and moved by one all of them are: every box would be on another picture.

@@ -73,9 +73,9 @@ def hold_arrays(paths: Sequence[Path], labels: Sequence[Path]) -> bool:
 
 
 def _first_table(folder: Path) -> Path | None:
-    """A table in a folder that holds no arrays."""
+    """A table in a folder that holds no arrays, nor lists of numbers as .json."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    if any(file.suffix.casefold() in ARRAYS for file in files):
+    if any(file.suffix.casefold() in SUFFIXES for file in files):
         return None
     return next((f for f in files if f.name.casefold().removesuffix(".gz").endswith(TABLES)), None)
 
@@ -105,7 +105,7 @@ def _files_of_models(folder: Path) -> list[Path]:
 def _without_labels(files: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
     """Labels that lie beside the files of models are no model, unless one file holds both."""
     beside = [truth for truth in labels if truth.exists() and not _holds_several(truth)]
-    models = [file for file in files if not any(file.samefile(truth) for truth in beside)]
+    models = [file for file in files if not (file.exists() and any(file.samefile(truth) for truth in beside))]
     if not models:
         raise DataError(
             text("There is no file of predictions beside the labels.", "除标签外没有预测结果文件。"), do=SAY

@@ -103,7 +103,7 @@ def read_tables(
     notes = [
         *check_several_labels(examples["label"].to_list()),
         *training_rows(frame),
-        *further_columns(frame, examples, parts),
+        *further_columns(frame, examples, parts, chosen=slices is not None),
     ]
     classes = _classes(frame, examples["label"], probable, hard=hard)
     frame = frame.join(
