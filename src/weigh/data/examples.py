@@ -110,6 +110,10 @@ class Examples:
         """Whether each example has two parts that a network may be given separately."""
         return self.rows is not None and len(self.rows) > 0 and self.medium.is_pair(self.rows[0])
 
+    def group_at(self, rows: np.ndarray) -> np.ndarray | None:
+        """The groups of the examples at `rows`; None where the study has none."""
+        return None if self.group is None else self.group[rows]
+
     def where(self, part: str) -> np.ndarray:
         """Indices of the examples of `part`, ascending."""
         return np.flatnonzero(self.part == part)
@@ -123,7 +127,7 @@ class Examples:
             part=self.part[indices],
             order=self.order[indices],
             content=self.content[indices],
-            group=None if self.group is None else self.group[indices],
+            group=self.group_at(indices),
             slices={name: column[indices] for name, column in self.slices.items()},
             rows=None if self.rows is None else self.rows[indices],
         )

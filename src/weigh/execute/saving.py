@@ -293,8 +293,7 @@ def _calibration(out_of_fold: OutOfFold, results: Results) -> tuple[float, np.nd
     if errors is None:
         return temperature, None
     seen = out_of_fold.present[0]
-    group = None if examples.group is None else examples.group[out_of_fold.indices][seen]
-    return temperature, margin(errors[seen], group)
+    return temperature, margin(errors[seen], examples.group_at(out_of_fold.indices[seen]))
 
 
 def _same_margins(former: list | None, margins: np.ndarray | None) -> bool:

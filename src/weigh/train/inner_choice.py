@@ -158,7 +158,7 @@ def _facts(contender: Contender, metric: Metric) -> dict[str, Any]:
 
 def _inner_parts(run: Run, examples: Examples) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each part that contenders are compared on: the other training examples of the run, and itself. Groups stay whole."""
-    group = None if examples.group is None else examples.group[run.train]
+    group = examples.group_at(run.train)
     if group is not None and len(np.unique(group)) < 2:  # one group is all there is
         group = None
     units = len(run.train) if group is None else len(np.unique(group))

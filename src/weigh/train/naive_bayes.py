@@ -228,7 +228,7 @@ def _choose(
 ) -> tuple[float, np.ndarray | None]:
     """The smoothing, and `(n, classes)` probabilities of the training part from inner folds that did not see them."""
     kind, target, smoothings = examples.kind, examples.target[run.train], sorted(run.options["smoothings"])
-    group = None if examples.group is None else examples.group[run.train]
+    group = examples.group_at(run.train)
     folds = min(INNER_FOLDS, len(target) if group is None else len(np.unique(group)))
     if folds < 2:
         return smoothings[len(smoothings) // 2], None

@@ -286,7 +286,7 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     if run.epochs is not None or not share:
         return run.train, run.train[:0]
     rng = np.random.default_rng(run.seeds["split"])
-    group = None if examples.group is None else examples.group[run.train]
+    group = examples.group_at(run.train)
     if group is not None and len(np.unique(group)) < 2:  # one group is all there is: its examples choose the epoch
         group = None
     held = inner_split(examples.strata(run.train), share=share, rng=rng, group=group)
@@ -314,7 +314,7 @@ def _start_from_probe(work: Work, examples: Examples, training: np.ndarray) -> f
         eigenbasis(Rows.standardise(features)),
         kind=work.kind,
         rng=np.random.default_rng(run.seeds["split"]),
-        group=None if examples.group is None else examples.group[training],
+        group=examples.group_at(training),
         balanced=run.options.get("class_weights") == "balanced",
     )
     work.network.set_head(head.weight, head.bias)

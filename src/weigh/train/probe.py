@@ -139,7 +139,6 @@ def _fit_run(
 ) -> tuple[Outcome, LinearHead]:
     started = time.perf_counter()
     target = examples.target[run.train]
-    group = None if examples.group is None else examples.group[run.train]
     classes = head_of(examples).width(examples)
     balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
@@ -151,7 +150,7 @@ def _fit_run(
         kind=examples.kind,
         rng=np.random.default_rng(run.seeds["split"]),
         rows=run.train,
-        group=group,
+        group=examples.group_at(run.train),
         balanced=balanced,
         exact=exact,
     )
@@ -191,8 +190,7 @@ def _fit_run(
 def _score_features(run: Run, made: Featurised, examples: Examples) -> dict[str, float]:
     """Of all examples that take part in the cross-validation: what one of its runs trains on and answers."""
     rows = np.union1d(run.train, run.test)
-    group = None if examples.group is None else examples.group[rows]
-    return transferability(made.features[rows], examples.target[rows], group)
+    return transferability(made.features[rows], examples.target[rows], examples.group_at(rows))
 
 
 @torch.inference_mode()  # nothing is differentiated by torch, and hundreds of small operations cost a quarter less
