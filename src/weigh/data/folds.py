@@ -26,11 +26,14 @@ __all__ = [
     "Blocks",
     "assign_blocks",
     "assign_folds",
+    "count_units",
     "holdout",
+    "inner_folds",
     "inner_split",
     "unit_ids",
 ]
 
+INNER_FOLDS = 5
 
 GROUPS = text("groups", "分组")  # what is dealt whole: groups that the user named,
 COPIES = text("different examples", "互不相同的样本")  # or sets of copies
@@ -143,6 +146,20 @@ def inner_split(
     to score.
     """
     return holdout(strata, share=share, rng=rng, group=group)
+
+
+def inner_folds(strata: Strata, *, rng: np.random.Generator, group: np.ndarray | None = None) -> np.ndarray | None:
+    """`(n,)` int16: folds inside training folds, on which strengths are compared; as `assign_folds` makes them.
+
+    At most `INNER_FOLDS`, fewer where there are fewer examples or groups; None where there is one only.
+    """
+    folds = min(INNER_FOLDS, count_units(group, strata.n))
+    return None if folds < 2 else assign_folds(strata, folds=folds, rng=rng, group=group)
+
+
+def count_units(group: np.ndarray | None, n: int) -> int:
+    """How many units `n` examples can be dealt in: their groups, or each alone where they have none."""
+    return n if group is None else len(np.unique(group))
 
 
 # The algorithm ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.folds import assign_folds
+from weigh.data.folds import assign_folds, count_units
 from weigh.metrics.base import METRICS, Metric
 from weigh.notices import Progress
 from weigh.run import RECIPES, Outcome, Run, Setting
@@ -159,9 +159,9 @@ def _facts(contender: Contender, metric: Metric) -> dict[str, Any]:
 def _inner_parts(run: Run, examples: Examples) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each part that contenders are compared on: the other training examples of the run, and itself. Groups stay whole."""
     group = examples.group_at(run.train)
-    if group is not None and len(np.unique(group)) < 2:  # one group is all there is
+    if count_units(group, len(run.train)) < 2:  # one group is all there is
         group = None
-    units = len(run.train) if group is None else len(np.unique(group))
+    units = count_units(group, len(run.train))
     rng = np.random.default_rng(seed(run.seeds["split"], "inner choice"))
     part = assign_folds(examples.strata(run.train), folds=min(INNER_PARTS, units), rng=rng, group=group)
     count = min(run.options["inner_folds"], int(part.max()) + 1)

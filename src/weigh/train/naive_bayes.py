@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from weigh.data.examples import Examples
-from weigh.data.folds import assign_folds
+from weigh.data.folds import inner_folds
 from weigh.heads.network_task import network_task
 from weigh.metrics.base import METRICS
 from weigh.models.encoder import Siamese
@@ -34,7 +34,6 @@ from weigh.train.words import add_words, asks_words
 
 __all__ = ["Bayes", "Counts", "count_words", "fit", "fit_bayes"]
 
-INNER_FOLDS = 5
 UNSEEN = 0.5  # examples that a class without any in the training part counts as
 
 
@@ -228,14 +227,12 @@ def _choose(
 ) -> tuple[float, np.ndarray | None]:
     """The smoothing, and `(n, classes)` probabilities of the training part from inner folds that did not see them."""
     kind, target, smoothings = examples.kind, examples.target[run.train], sorted(run.options["smoothings"])
-    group = examples.group_at(run.train)
-    folds = min(INNER_FOLDS, len(target) if group is None else len(np.unique(group)))
-    if folds < 2:
-        return smoothings[len(smoothings) // 2], None
     rng = np.random.default_rng(run.seeds["split"])
-    of = assign_folds(kind.strata(target), folds=folds, rng=rng, group=group)
+    of = inner_folds(kind.strata(target), rng=rng, group=examples.group_at(run.train))
+    if of is None:
+        return smoothings[len(smoothings) // 2], None
     held = np.zeros((len(smoothings), len(target), len(examples.classes)))
-    for k in range(folds):
+    for k in np.unique(of):
         seen, out = of != k, of == k
         learnt = fit_bayes(counts, run.train[seen], target[seen], held.shape[2], smoothings, **options)
         held[:, out] = [one.logits(counts, run.train[out]) for one in learnt]

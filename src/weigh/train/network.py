@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples
-from weigh.data.folds import inner_split
+from weigh.data.folds import count_units, inner_split
 from weigh.heads.base import HEADS, head_of
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
@@ -287,7 +287,7 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         return run.train, run.train[:0]
     rng = np.random.default_rng(run.seeds["split"])
     group = examples.group_at(run.train)
-    if group is not None and len(np.unique(group)) < 2:  # one group is all there is: its examples choose the epoch
+    if count_units(group, len(run.train)) < 2:  # one group is all there is: its examples choose the epoch
         group = None
     held = inner_split(examples.strata(run.train), share=share, rng=rng, group=group)
     return run.train[~held], run.train[held]

@@ -20,7 +20,7 @@ import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.data.folds import assign_folds
+from weigh.data.folds import inner_folds
 from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind
@@ -40,7 +40,6 @@ from weigh.train.words import add_words, asks_words
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
-INNER_FOLDS = 5
 # Of two classes; gradients are the smaller the more classes there are. With a hundred, single precision does not reach it:
 # such heads end where less than `INNER_GAIN` of log loss is left to gain.
 INNER_TOLERANCE, INNER_GAIN = 1e-3, 3e-6
@@ -222,13 +221,11 @@ def fit_head(
     if not kind.probable:
         ridge = fit_ridge(features, target, strengths, rng=rng, rows=rows, group=group)
         return LinearHead(ridge.weight, ridge.bias, ridge.strength, None)
-    units = len(target) if group is None else len(np.unique(group))
-    folds = min(INNER_FOLDS, units)
     parts, order = [], np.arange(len(target))
-    if folds >= 2:  # rows fold by fold, so that a fold is a stretch of them
-        of = assign_folds(kind.strata(target), folds=folds, rng=rng, group=group)
+    of = inner_folds(kind.strata(target), rng=rng, group=group)
+    if of is not None:  # rows fold by fold, so that a fold is a stretch of them
         order = np.argsort(of, kind="stable")
-        ends = np.cumsum(np.bincount(of, minlength=folds)).tolist()
+        ends = np.cumsum(np.bincount(of)).tolist()
         parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     multilabel, softmax = target.ndim == 2, target.ndim == 1 and classes > 2
     # Where a question has one answer only (folds by groups), its best bias is infinite. Double precision stops on the way there, single

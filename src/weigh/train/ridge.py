@@ -15,13 +15,11 @@ import numpy as np
 import torch
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 
-from weigh.data.folds import assign_folds
+from weigh.data.folds import inner_folds
 from weigh.kinds.number import NUMBER
 from weigh.train.rows import Rows
 
 __all__ = ["Ridge", "fit_ridge"]
-
-INNER_FOLDS = 5
 
 
 class Ridge(NamedTuple):
@@ -51,13 +49,10 @@ def fit_ridge(
         group: `(n,)`: examples that are not split.
     """
     rows = np.arange(len(features)) if rows is None else rows
-    units = len(target) if group is None else len(np.unique(group))
     options = sorted(float(strength) for strength in strengths)
-    strength, folds = options[len(options) // 2], min(INNER_FOLDS, units)
-    choose = folds >= 2 and len(options) > 1
-    of = np.zeros(len(target), np.int64)
-    if choose:
-        of = assign_folds(NUMBER.strata(target), folds=folds, rng=rng, group=group)
+    strength = options[len(options) // 2]
+    fold = inner_folds(NUMBER.strata(target), rng=rng, group=group) if len(options) > 1 else None
+    of = np.zeros(len(target), np.int64) if fold is None else fold
     order = np.argsort(of, kind="stable")
     ends = np.cumsum(np.bincount(of)).tolist()
     x, y = Rows.standardise(features, rows[order]), target[order].astype(np.float64)
@@ -66,10 +61,10 @@ def fit_ridge(
     parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     sums = [_sums(x, y, part) for part in parts]
     every = _together(sums)
-    if choose:
+    if fold is not None:
         errors = np.zeros(len(options))
-        for fold, part in enumerate(parts):
-            seen = _together(sums[:fold] + sums[fold + 1 :])
+        for k, part in enumerate(parts):
+            seen = _together(sums[:k] + sums[k + 1 :])
             solved = [seen.solve(option) for option in options]
             slopes, offsets = np.stack([slope for slope, _ in solved], axis=1), [offset for _, offset in solved]
             for which, some in x.stretches(torch.float64, len(x), part):
