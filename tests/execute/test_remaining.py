@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weigh.execute.forecast import Forecast
 from weigh.execute.listener import Silent
 from weigh.execute.remaining import Remaining
-from weigh.plan.jobs import WORDS, _words_seconds, group_jobs
+from weigh.plan.jobs import WORDS, _words_seconds, group_jobs, shared_seconds
 from weigh.run import ASKED_WORDS
 from weigh.study import Study
 
@@ -145,10 +144,10 @@ def test_the_forecast_counts_the_words_of_the_first_repeat(task, words, counted)
 
 
 def test_more_workers_than_jobs_make_nothing_faster():
-    forecast, job = SimpleNamespace(workers=4), SimpleNamespace(predicted_seconds=60.0)
-    assert Forecast.shared_seconds(forecast, [job]) == 60.0
-    assert Forecast.shared_seconds(forecast, [job] * 8) == 120.0
-    assert Forecast.shared_seconds(forecast, []) == 0.0
+    job = SimpleNamespace(predicted_seconds=60.0)
+    assert shared_seconds([job], 4) == 60.0
+    assert shared_seconds([job] * 8, 4) == 120.0
+    assert shared_seconds([], 4) == 0.0
 
 
 @pytest.mark.parametrize("texts", [False, pytest.param(True, marks=pytest.mark.thorough)])

@@ -9,7 +9,7 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.plan.finalists import Chosen, finalist_words
-from weigh.plan.jobs import group_jobs
+from weigh.plan.jobs import group_jobs, shared_seconds
 from weigh.plan.less_training import LessTraining
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
@@ -90,8 +90,8 @@ class Forecast:
         return group_jobs(missing, self.setting, self.timings, len(self.prepared.examples))
 
     def shared_seconds(self, jobs: Sequence[Job]) -> float:
-        """What these jobs are predicted to take by the clock, shared by the workers; more workers than jobs make nothing faster."""
-        return sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
+        """What these jobs are predicted to take by the clock."""
+        return shared_seconds(jobs, self.workers)
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""

@@ -41,7 +41,7 @@ from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.finalists import Chosen, chooses_finalists, passed_over
-from weigh.plan.jobs import group_jobs
+from weigh.plan.jobs import group_jobs, shared_seconds
 from weigh.plan.less_training import LessTraining, heads_of, less_words, with_less, with_networks
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.racing import kept_runs
@@ -179,7 +179,7 @@ class Planner:
         jobs = group_jobs(missing, self.setting, timings, len(examples))
         if ledger is not None and ledger.fact("identity") is not None:
             jobs = less_features(jobs, examples)
-        seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
+        seconds = shared_seconds(jobs, self.workers)
         if missing or self._average_missing:
             seconds += refit_seconds(plan, replace(prepared, spec=with_less(spec, less)), timings)
         failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)

@@ -28,6 +28,7 @@ __all__ = [
     "next_block",
     "pass_seconds",
     "predict_seconds",
+    "shared_seconds",
     "wider",
 ]
 
@@ -103,6 +104,11 @@ def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, An
         return 0.0
     runs_with_words = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
     return runs_with_words * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)
+
+
+def shared_seconds(jobs: Sequence[Job], workers: int) -> float:
+    """What these jobs are predicted to take by the clock, shared by the workers; more workers than jobs make nothing faster."""
+    return sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
 
 
 def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int) -> float:
