@@ -57,7 +57,7 @@ def evaluate(
     from weigh.execute.evaluation import evaluate_models
 
     check_format(format, FORMATS)
-    typed = Typed(source, IMAGE_CLASSIFICATION, models, settings=settings, device=device, offline=offline)
+    typed = Typed(source, task=IMAGE_CLASSIFICATION, models=models, settings=settings, device=device, offline=offline)
     study = open_study(typed)
     language = detect_language(lang)
     if output is not None:

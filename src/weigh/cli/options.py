@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -134,10 +135,12 @@ def check_format(format: str, known: Iterable[str]) -> None:
         )
 
 
-class Typed(NamedTuple):
+@dataclass(frozen=True)
+class Typed:
     """What was typed to describe a study: DATA_OR_YAML (`source`), and the options of the same names where they were."""
 
     source: str
+    _: KW_ONLY
     task: str = ""
     models: Sequence[str] = ()
     recipes: Sequence[str] = ()

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,12 +82,15 @@ def rank(
 ) -> None:  # fmt: skip
     """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
     check_format(format, FORMATS)
-    typed = Typed(source, task, models, (), settings, output, device, jobs, budget, offline, trust_code)
+    typed = Typed(
+        source, task=task, models=models, settings=settings, output=output,
+        device=device, jobs=jobs, budget=budget, offline=offline, trust_code=trust_code,
+    )  # fmt: skip
     others = [
         setting for setting in settings if not setting.strip().startswith("recipes.")
     ]  # of a recipe not known yet
-    recipe = ranked_by(open_study(typed._replace(settings=[*SETTINGS, *others]), choosing=True))
-    study = open_study(typed._replace(recipes=[recipe], settings=[*SETTINGS, *settings]), choosing=True)
+    recipe = ranked_by(open_study(replace(typed, settings=[*SETTINGS, *others]), choosing=True))
+    study = open_study(replace(typed, recipes=[recipe], settings=[*SETTINGS, *settings]), choosing=True)
     refuse_one_model(study)
     refuse_more(study, recipe)
     from weigh.report.formats import LANGUAGE_FILES

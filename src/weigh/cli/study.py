@@ -56,7 +56,10 @@ def run(
     yes: Yes = False, fail_on: FailOn = [], trust_code: TrustCode = False, lang: Lang = "", retry_failed: RetryFailed = False,
 ) -> None:  # fmt: skip
     """Weigh models on labelled data; the same command again resumes or extends the study. Without --models, weigh chooses them."""
-    typed = Typed(source, task, models, recipes, settings, output, device, jobs, budget, offline, trust_code)
+    typed = Typed(
+        source, task=task, models=models, recipes=recipes, settings=settings, output=output,
+        device=device, jobs=jobs, budget=budget, offline=offline, trust_code=trust_code,
+    )  # fmt: skip
     study = open_study(typed, choosing=True)
     language = detect_language(lang)
     run_and_tell(
@@ -189,7 +192,10 @@ def plan(
     from weigh.cli.output import open_screen
 
     language = detect_language(lang)
-    typed = Typed(source, task, models, recipes, settings, output, device, jobs, budget, offline, trust_code)
+    typed = Typed(
+        source, task=task, models=models, recipes=recipes, settings=settings, output=output,
+        device=device, jobs=jobs, budget=budget, offline=offline, trust_code=trust_code,
+    )  # fmt: skip
     study = open_study(typed, choosing=True)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         forecast = study.plan(screen)
