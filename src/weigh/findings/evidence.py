@@ -31,7 +31,7 @@ from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, estimate_of
 from weigh.stats.racing import look_level
-from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
+from weigh.stats.resampling import Resampler, Units, draw_weights
 
 __all__ = ["Evidence", "read_evidence"]
 
@@ -309,8 +309,6 @@ def read_evidence(results: Results) -> Evidence:
 
 
 def _read(results: Results) -> Evidence:
-    from weigh.plan.runs import group_of
-
     spec = results.spec
     metric = METRICS.get(spec.primary)
     out_of_fold = {}
@@ -319,11 +317,6 @@ def _read(results: Results) -> Evidence:
         if predictions is not None:
             out_of_fold[candidate.id] = predictions
     measured = {name: predictions.measured(metric) for name, predictions in out_of_fold.items()}
-    indices = results.judged
-    groups = group_of(results.examples, spec)
-    units = make_units(
-        results.examples.kind, results.examples.target[indices], None if groups is None else groups[indices]
-    )
     winner = results.winner if results.winner in measured else choose_winner(results)
     return Evidence(
         results=results,
@@ -333,7 +326,7 @@ def _read(results: Results) -> Evidence:
         rope=metric.rope if spec.metrics.rope is None else spec.metrics.rope,
         out_of_fold=out_of_fold,
         measured=measured,
-        units=units,
+        units=results.units_at(results.judged),
         winner=winner if winner in measured else None,
     )
 

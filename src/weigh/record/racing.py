@@ -18,7 +18,7 @@ from weigh.plan.racing import Dropped, Race
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.racing import Look, drop_out
-from weigh.stats.resampling import Units, make_units
+from weigh.stats.resampling import Units
 
 __all__ = ["replay_race"]
 
@@ -35,7 +35,7 @@ def replay_race(results: Results, race: Race) -> Race:
     }
     rivals = [c.id for c in results.candidates if not c.control]
     predictions = {name: results.out_of_fold(name) for name in rivals}
-    units = _units(results)
+    units = results.units_at(results.examples.where("train"))
     out: set[str] = set()  # with heads, which lose nothing by it
     for blocks in race.looks:
         racing = [name for name in race.planned if name not in race.out]
@@ -57,16 +57,6 @@ def replay_race(results: Results, race: Race) -> Race:
             return race
     ends = {name: race.ends[name] for name in race.planned}
     return replace(race, upto=None, stop=race.stop or "spent", ends=ends)
-
-
-def _units(results: Results) -> Units:
-    from weigh.plan.runs import group_of
-
-    indices = results.examples.where("train")
-    groups = group_of(results.examples, results.spec)
-    return make_units(
-        results.examples.kind, results.examples.target[indices], None if groups is None else groups[indices]
-    )
 
 
 def _upto(results: Results, runs: OutOfFold, blocks: int, folds: int) -> MeasuredDesign:

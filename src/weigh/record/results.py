@@ -20,10 +20,12 @@ from weigh.metrics.base import Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.plan.less_training import LessTraining
 from weigh.plan.racing import Race
+from weigh.plan.runs import group_of
 from weigh.problem import Problem
 from weigh.record.saved_checks import SavedCheck
 from weigh.run import Candidate, Kept
 from weigh.spec import StudySpec
+from weigh.stats.resampling import Units, make_units
 
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
@@ -256,6 +258,12 @@ class Results:
         if not runs:
             return train
         return train[np.isin(train, np.concatenate([self.predictions(run.key)[0] for run in runs]))]
+
+    def units_at(self, indices: np.ndarray) -> Units:
+        """What is independent of what among the examples at `indices`: groups of the study, or single examples."""
+        groups = group_of(self.examples, self.spec)
+        own = None if groups is None else groups[indices]
+        return make_units(self.examples.kind, self.examples.target[indices], own)
 
     def _out_of_fold(self, candidate: str, purpose: Purpose, variant: str) -> OutOfFold | None:
         runs = self.runs(purpose, candidate=candidate, variant=variant)

@@ -12,10 +12,9 @@ from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.plan.runs import group_of
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import draw_weights, make_units
+from weigh.stats.resampling import draw_weights
 
 __all__ = ["TOLERANCE", "find"]
 
@@ -321,8 +320,7 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
     if tested is None or not tested.complete.all():
         return None
     evidence = read_evidence(results)
-    groups = group_of(results.examples, results.spec)
-    units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
+    units = results.units_at(tested.indices)
     weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
     return measure_stage(
         tested.kind, tested.answers / temperature, tested.present, tested.target, weights, units, evidence.level

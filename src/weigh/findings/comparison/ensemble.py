@@ -18,13 +18,11 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
-from weigh.plan.runs import group_of
 from weigh.record.ensembles import SMOOTH, Ensemble, average_on_part, read_ensemble
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import estimate_of, score_estimate
-from weigh.stats.resampling import make_units
 
 __all__ = ["find"]
 
@@ -242,8 +240,7 @@ def _tested(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimat
     average, own = average_on_part(results, ensemble.members), results.test(winner)
     if average is None or own is None:
         return text("", "")
-    groups = group_of(results.examples, results.spec)
-    units = make_units(own.kind, own.target, None if groups is None else groups[own.indices])
+    units = results.units_at(own.indices)
     trained = evidence.out_of_fold[winner].target
     for name, runs in (("test", average), ("test_winner", own)):
         measured = runs.measured(evidence.metric, trained)

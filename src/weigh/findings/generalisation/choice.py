@@ -15,11 +15,9 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
-from weigh.plan.runs import group_of
 from weigh.stats.agreement import both_together
 from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import make_units
 
 __all__ = ["Choice", "find_choice", "read_choice", "what_to_choose"]
 
@@ -70,11 +68,10 @@ def read_choice(evidence: Evidence) -> Choice | None:
     whole = {name: runs for name, runs in tested.items() if runs is not None and runs.complete.all()}
     if evidence.winner not in whole or len(whole) < 2:
         return None
-    groups = group_of(results.examples, results.spec)
     one = whole[evidence.winner]
     compared = compare(
         {name: runs.measured(evidence.metric) for name, runs in whole.items()},
-        make_units(one.kind, one.target, None if groups is None else groups[one.indices]),
+        results.units_at(one.indices),
         rng=evidence.rng("test part"),
         claim="these_models",
         level=evidence.level,

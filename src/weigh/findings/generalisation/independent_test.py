@@ -27,7 +27,6 @@ from weigh.metrics.base import Metric
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import quantile, score_estimate
-from weigh.stats.resampling import make_units
 
 __all__ = ["GIVE_A_TEST", "find", "part_scores"]
 
@@ -71,15 +70,12 @@ def part_scores(
     Args:
         beside: Targets of what it is compared with (`OutOfFold.measured`).
     """
-    from weigh.plan.runs import group_of
-
     scores = {}
-    groups = group_of(results.examples, results.spec)
     for candidate in results.candidates:
         tested = results.test(candidate.id, part)
         if tested is None:
             continue
-        units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
+        units = results.units_at(tested.indices)
         measured = tested.measured(metric) if beside is None else tested.measured(metric, beside)
         scores[candidate.id] = score_estimate(measured, units, claim="these_models", level=level)
     return scores

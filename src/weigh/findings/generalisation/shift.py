@@ -26,7 +26,7 @@ from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import Measured, make_units
+from weigh.stats.resampling import Measured
 from weigh.stats.shift import Drop, MeasuredSet, Shift, compare_sets
 
 __all__ = ["find", "find_shifts", "read_shift"]
@@ -47,10 +47,7 @@ def find(results: Results) -> list[Finding]:
 
 def find_shifts(evidence: Evidence) -> list[Finding]:
     """The findings of all further test sets; call it through `evidence.once`, as the headline does."""
-    from weigh.plan.runs import group_of
-
     results = evidence.results
-    groups = group_of(results.examples, results.spec)
     answered: dict[str, dict[str, OutOfFold]] = {}
     parts = {"test": "test"} if results.origin == "study" else {}
     for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
@@ -66,9 +63,8 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
             {name: validated[name] for name in evidence.rivals}, evidence.units, evidence.claim
         )
         targets += [runs.target for runs in list(evidence.out_of_fold.values())[:1]]
-    for (name, whole), target in zip(answered.items(), targets, strict=False):
-        indices = next(iter(whole.values())).indices
-        units = make_units(results.examples.kind, target, None if groups is None else groups[indices])
+    for name, whole in answered.items():
+        units = results.units_at(next(iter(whole.values())).indices)
         sets[name] = MeasuredSet({key: runs.measured(evidence.metric, *targets) for key, runs in whole.items()}, units)
     titles = {} if results.origin == "study" else {n: text('"{n}"', "“{n}”", n=n) for n in sets}  # "cv" may be a name
     stands_on: dict[str, Estimate] = {}
