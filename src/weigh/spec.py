@@ -114,6 +114,11 @@ class DesignSpec(Section):
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(default=0.95, description="Coverage of the intervals.")
     seed: Annotated[int, Field(ge=0, le=2**53)] = Field(default=0, description="All other seeds follow from it.")
 
+    @property
+    def claim(self) -> Literal["this_data", "new_data"]:
+        """What a conclusion from its cross-validation speaks about."""
+        return "this_data" if self.purpose == "ship" else "new_data"
+
     @field_validator("vary")
     @classmethod
     def _no_repeats_in_vary(cls, value: list[str]) -> list[str]:

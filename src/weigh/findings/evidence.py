@@ -333,6 +333,4 @@ def _read(results: Results) -> Evidence:
 
 def _claim(results: Results) -> Claim:
     """The widest claim that was asked for and that the records allow."""
-    if results.origin == "models":
-        return "these_models"
-    return "this_data" if results.spec.design.purpose == "ship" else "new_data"
+    return "these_models" if results.origin == "models" else results.spec.design.claim

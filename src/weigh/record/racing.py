@@ -74,7 +74,7 @@ def _look(results: Results, race: Race, measured: dict[str, MeasuredDesign], uni
         measured,
         units,
         rng=generator(spec.design.seed, "racing", blocks),
-        claim="this_data" if spec.design.purpose == "ship" else "new_data",
+        claim=spec.design.claim,
         level=spec.design.level,
         rope=metric.rope if spec.metrics.rope is None else spec.metrics.rope,
         looks=race.looks,

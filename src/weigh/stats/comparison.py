@@ -19,13 +19,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student, unseen
-from weigh.stats.resampling import Measured, Resampler, Units
+from weigh.stats.resampling import Measured, Resample, Resampler, Units
 
 __all__ = ["Comparisons", "Difference", "Relation", "compare", "error_spread", "relation_of"]
 
@@ -205,27 +205,12 @@ def compare(
     once = level if once is None else once
     plain = float(ndtri(0.5 + once / 2))
     adjusted = plain if scores is None else _further(float(np.quantile(_largest(scores), once)), plain)
+    settings = _Settings(units, metric, claim, level, once, rope, adjusted, power, folds)
     pairs: dict[tuple[str, str], Difference] = {}
     for a, b in combinations(names, 2):
-        whole = masks[a, b].all() and measured[a].repeats == measured[b].repeats
-        forward = _difference(
-            a,
-            b,
-            differences[a, b],
-            variances[a, b],
-            masks[a, b],
-            units,
-            metric,
-            claim,
-            once,
-            rope,
-            adjusted,
-            power,
-            folds,
-        )
-        promised = forward["estimate"].model_copy(update={"level": level})
-        pairs[a, b] = Difference(**{**forward, "estimate": promised, "complete": bool(whole)})
-        pairs[b, a] = _reversed(pairs[a, b])
+        whole = bool(masks[a, b].all()) and measured[a].repeats == measured[b].repeats
+        one = _difference(a, b, differences[a, b], variances[a, b], masks[a, b], settings, complete=whole)
+        pairs[a, b], pairs[b, a] = one, _reversed(one)
     sign = 1.0 if metric.greater_is_better else -1.0
     best = tuple(name for i, name in enumerate(names) if not _beaten(i, names, pairs, scores, once, sign))
     return Comparisons(pairs, names, claim, level, rope, adjusted, units, metric.greater_is_better, best)
@@ -285,16 +270,35 @@ def _beaten(i, names, pairs, scores, level, sign) -> bool:
     return False
 
 
-def _difference(a, b, resampled, variance, mask, units, metric, claim, level, rope, adjusted, power, folds) -> dict:
+class _Settings(NamedTuple):
+    """The same for every pair: the arguments of `compare`, and the quantile that covers all pairs (`Comparisons.adjusted`)."""
+
+    units: Units
+    metric: Any
+    claim: Claim
+    level: float
+    once: float
+    rope: float
+    adjusted: float
+    power: float
+    folds: int | None
+
+
+def _difference(
+    a: str, b: str, resampled: Resample, variance: Variance, mask: np.ndarray, settings: _Settings, *, complete: bool
+) -> Difference:
+    """`a` minus `b`.
+
+    Args:
+        mask: `(repeats, n)` bool: what both have.
+    """
     from scipy.special import ndtri
 
-    value = resampled.overall
+    units, metric, value = settings.units, settings.metric, resampled.overall
     used = np.flatnonzero(mask.any(axis=1))
-    examples = int(mask.any(axis=0).sum())
     covered = units.count * (float(mask[used].mean()) if len(used) else 0.0)
-    method = f"paired {METHOD[claim]} over {units.name}, simultaneous over all pairs"
     low = high = None
-    q, least = quantile(level, variance.freedom, adjusted=adjusted), 0.0
+    q, least = quantile(settings.once, variance.freedom, adjusted=settings.adjusted), 0.0
     reason = None
     if not len(used) or not math.isfinite(value):
         reason = "no interval: no folds in common"
@@ -303,47 +307,48 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
     elif not math.isfinite(variance.total):
         reason = "no interval: too few independent examples"
     elif metric.unit == "score":
-        least = min(1.0, unseen(metric, resampled.mean_influence, units.smallest * covered / units.count, level))
+        smallest = units.smallest * covered / units.count
+        least = min(1.0, unseen(metric, resampled.mean_influence, smallest, settings.once))
     elif variance.total <= 0:
         reason = "no interval: no variation"
     if reason is None:
         half = max(q * variance.standard_error, least)
-        folds = folds or resampled.fold_score.shape[1]
-        low, high = _ends(value, half, q, 1.0 if claim == "these_models" or folds < 2 else folds / (folds - 1))
+        folds = settings.folds or resampled.fold_score.shape[1]
+        more = 1.0 if settings.claim == "these_models" or folds < 2 else folds / (folds - 1)
+        low, high = _ends(value, half, q, more)
         if metric.unit == "score":
             low, high = max(low, metric.lowest - 1.0), min(high, 1.0 - metric.lowest)
-    relation = relation_of(low, high, rope, greater_is_better=metric.greater_is_better)
-    estimate = Estimate(
-        value=value,
-        low=low,
-        high=high,
-        level=level,
-        n=round(covered),
-        n_unit=units.name,
-        method=reason or method,
-        unit=metric.unit,
-    )
-    needed = max(q * variance.standard_error, least) + float(ndtri(power)) * variance.standard_error
+    needed = max(q * variance.standard_error, least) + float(ndtri(settings.power)) * variance.standard_error
     detectable = float("nan") if reason else needed
     if metric.unit == "score" and needed > 1.0 - metric.lowest:
         detectable = float("nan") if reason else math.inf  # further than two scores can be apart
-    folds = resampled.fold_score[~np.isnan(resampled.fold_score)]
+    scores = resampled.fold_score[~np.isnan(resampled.fold_score)]
     sign = 1.0 if metric.greater_is_better else -1.0
-    return {
-        "a": a,
-        "b": b,
-        "estimate": estimate,
-        "relation": relation,
-        "negligible": None if low is None else bool(-rope < low and high < rope),
-        "variance": variance,
-        "q": q,
-        "least": least,
-        "detectable": detectable,
-        "wins": float(((sign * folds > 0) + 0.5 * (folds == 0)).mean()) if len(folds) else float("nan"),
-        "repeats": len(used),
-        "examples": examples,
-        "folds": int((~np.isnan(resampled.fold_score)).sum()),
-    }
+    return Difference(
+        a=a,
+        b=b,
+        estimate=Estimate(
+            value=value,
+            low=low,
+            high=high,
+            level=settings.level,
+            n=round(covered),
+            n_unit=units.name,
+            method=reason or f"paired {METHOD[settings.claim]} over {units.name}, simultaneous over all pairs",
+            unit=metric.unit,
+        ),
+        relation=relation_of(low, high, settings.rope, greater_is_better=metric.greater_is_better),
+        negligible=None if low is None else bool(-settings.rope < low and high < settings.rope),
+        variance=variance,
+        q=q,
+        least=least,
+        detectable=detectable,
+        wins=float(((sign * scores > 0) + 0.5 * (scores == 0)).mean()) if len(scores) else float("nan"),
+        repeats=len(used),
+        examples=int(mask.any(axis=0).sum()),
+        folds=len(scores),
+        complete=complete,
+    )
 
 
 def _ends(value: float, half: float, q: float, more: float) -> tuple[float, float]:

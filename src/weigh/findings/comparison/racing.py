@@ -90,7 +90,7 @@ def find(results: Results) -> list[Finding]:
             id="racing",
             kind="racing",
             **asked("racing", "no" if kept < planned else "yes" if race.stop else "undecided"),
-            claim="this_data" if results.spec.design.purpose == "ship" else "new_data",
+            claim=results.spec.design.claim,
             severity="evidence",
             sentence=sentence,
             estimates=estimates,
