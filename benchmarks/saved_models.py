@@ -26,6 +26,7 @@ from weigh.media import medium_named
 from weigh.models.catalogue import CATALOGUE
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.saved.check import departure_of
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import save_model
 from weigh.train.determinism import computing
 
@@ -82,14 +83,15 @@ def changed(preparation: Any) -> Iterator[tuple[str, Any]]:
 
 def measure(address: str, recipe: str, examples: Examples, task: str, precision: str, **changes: Any) -> None:
     run, outcome = refit(address, recipe, examples, task, precision, **changes)
+    meaning = Meaning(task, LABEL, examples.classes, 1.0, np.zeros(len(examples.classes)))
     with tempfile.TemporaryDirectory() as folder:
 
         def departure(preparation: Any) -> float | None:
             assert outcome.weights is not None
             assert outcome.sample is not None
             save_model(
-                Path(folder), address=address, weights=outcome.weights, task=task, kind=LABEL, pair=False, classes=examples.classes,
-                options=run.options, preparation=preparation, frozen=recipe == "probe", temperature=1.0, bias=None, facts={},
+                Path(folder), address=address, weights=outcome.weights, meaning=meaning, options=run.options,
+                preparation=preparation, frozen=recipe == "probe", facts={},
             )  # fmt: skip
             return departure_of(Path(folder), examples, outcome.sample)
 

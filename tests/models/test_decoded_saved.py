@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from weigh.heads.base import HEADS
 from weigh.kinds.masks import MASKS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 
 CLASSES = ("ground", "square", "circle")
@@ -35,10 +37,11 @@ def saved_folder(source: str, tmp_path: Path) -> tuple[Path, torch.nn.Module]:
         model, len(CLASSES), torch.Generator().manual_seed(2), HEADS.get("masks"), port="maps"
     ).eval()
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    meaning = Meaning("semantic-segmentation", MASKS, CLASSES, 1.0, np.zeros(len(CLASSES)))
+    options = {"frame": [64, 96]}
     save_model(
-        tmp_path / "model", address=address, weights=weights, task="semantic-segmentation", kind=MASKS, pair=False, classes=CLASSES,
-        options={"frame": [64, 96]}, frozen=False, temperature=1.0, bias=None, facts={},
-    )  # fmt: skip
+        tmp_path / "model", address=address, weights=weights, meaning=meaning, options=options, frozen=False, facts={}
+    )
     return tmp_path / "model", network
 
 

@@ -21,6 +21,7 @@ from weigh.models.network import Network, make_network
 from weigh.models.own_boxes import make_own_boxes
 from weigh.models.pretrained import load_model
 from weigh.models.torchvision_boxes import DETECTORS
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 
 LIGHT = ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"]
@@ -246,8 +247,8 @@ def test_a_saved_detector_has_the_batch_norms_that_it_was_trained_with(pretraine
     assert set(norms(network)) == {("FrozenBatchNorm2d", 0.0) if pretrained else ("BatchNorm2d", 1e-5)}
     save_model(
         tmp_path / "model", address=address, weights={key: value.numpy() for key, value in network.state_dict().items()},
-        task="object-detection", kind=BOXES, pair=False, classes=classes, options={"frame": [64, 96]}, frozen=False, temperature=1.0,
-        bias=None, facts={},
+        meaning=Meaning("object-detection", BOXES, classes, 1.0, np.zeros(len(classes))), options={"frame": [64, 96]},
+        frozen=False, facts={},
     )  # fmt: skip
     opened = load_saved(tmp_path / "model").network
     assert norms(opened) == norms(network)

@@ -18,6 +18,7 @@ from weigh.growing import GrowingFiles
 from weigh.heads.network_task import network_task
 from weigh.kinds.boxes import BOXES
 from weigh.models.pretrained import load_model
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.pictures import AnswerFiles
 from weigh.train.determinism import torch_generator
@@ -39,10 +40,8 @@ def folder(tiny, tmp_path_factory):
     network = network_task("object-detection").build(model, scenes, torch_generator(0))
     network.settle({"threshold": TOLD})
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    save_model(
-        root / "model", address=tiny, weights=weights, task="object-detection", kind=BOXES, pair=False, classes=CLASSES,
-        options=options, frozen=False, temperature=1.0, bias=None, facts={}, margins=[1.0, 2.0, 0.0],
-    )  # fmt: skip
+    meaning = Meaning("object-detection", BOXES, CLASSES, 1.0, np.zeros(3), margins=np.array([1.0, 2.0, 0.0]))
+    save_model(root / "model", address=tiny, weights=weights, meaning=meaning, options=options, frozen=False, facts={})
     return root
 
 

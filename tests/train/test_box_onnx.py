@@ -13,6 +13,7 @@ from weigh.data.examples import Examples, NewExamples
 from weigh.heads.network_task import network_task
 from weigh.kinds.boxes import BOXES
 from weigh.models.pretrained import load_model
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.tasks import OBJECT_DETECTION
 from weigh.train.determinism import torch_generator
@@ -33,10 +34,8 @@ def folder(tiny, tmp_path_factory):
         network.head.last_sides.weight.normal_(0, 0.05, generator=torch_generator(2))
     network.settle({"threshold": 0.25})
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    save_model(
-        root / "model", address=tiny, weights=weights, task=OBJECT_DETECTION, kind=BOXES, pair=False, classes=CLASSES,
-        options=options, frozen=False, temperature=1.0, bias=None, facts={},
-    )  # fmt: skip
+    meaning = Meaning(OBJECT_DETECTION, BOXES, CLASSES, 1.0, np.zeros(3))
+    save_model(root / "model", address=tiny, weights=weights, meaning=meaning, options=options, frozen=False, facts={})
     return root
 
 

@@ -19,6 +19,7 @@ from weigh.kinds.boxes import BOXES
 from weigh.metrics.base import METRICS
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.tasks import OBJECT_DETECTION
 from weigh.train.determinism import computing
@@ -89,8 +90,8 @@ def test_recipes_learn_rectangles_and_the_saved_model_answers_as_the_run_did(
     assert 0 < threshold < 1
     assert (outcome.answers[:, 0] == np.float32(threshold)).all()
     save_model(
-        tmp_path / "model", address=run.model, weights=outcome.weights, task=setting.task, kind=BOXES, pair=False, classes=CLASSES,
-        options=run.options, frozen=False, temperature=1.0, bias=None, facts={},
+        tmp_path / "model", address=run.model, weights=outcome.weights, options=run.options, frozen=False, facts={},
+        meaning=Meaning(setting.task, BOXES, CLASSES, 1.0, np.zeros(len(CLASSES))),
     )  # fmt: skip
     saved = load_saved(tmp_path / "model")
     answers = saved.outputs(scenes.subset(run.test))

@@ -19,6 +19,7 @@ from weigh.kinds.label import LABEL
 from weigh.media import medium_named
 from weigh.models.catalogue import CATALOGUE
 from weigh.run import RECIPES, Run, Setting
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 
 PACKAGED = sorted({entry.address for entry in CATALOGUE if entry.locate()})
@@ -61,8 +62,8 @@ def test_it_answers_as_the_refit_did(address, examples, tmp_path):
     outcome = fit([run], setting, some)[0]
     assert outcome.status == "done", outcome.cause
     save_model(
-        tmp_path / "model", address=address, weights=outcome.weights, task=task, kind=LABEL, pair=False, classes=some.classes,
-        options=options, preparation=outcome.preparation, frozen=True, temperature=1.0, bias=None, facts={},
+        tmp_path / "model", address=address, weights=outcome.weights, options=options, preparation=outcome.preparation, frozen=True,
+        meaning=Meaning(task, LABEL, some.classes, 1.0, np.zeros(len(some.classes))), facts={},
     )  # fmt: skip
     saved = load_saved(tmp_path / "model")
     np.testing.assert_allclose(saved.outputs(some), outcome.answers, rtol=1e-3, atol=2e-2)
@@ -75,8 +76,8 @@ def test_what_the_run_prepared_with_is_saved_and_not_what_its_model_says(example
     outcome = fit([run], setting, examples)[0]
     other = outcome.preparation.at(96)
     save_model(
-        tmp_path / "model", address=run.model, weights=outcome.weights, task="image-classification", kind=LABEL, pair=False,
-        classes=examples.classes, options=run.options, preparation=other, frozen=True, temperature=1.0, bias=None, facts={},
+        tmp_path / "model", address=run.model, weights=outcome.weights, options=run.options, preparation=other, frozen=True,
+        meaning=Meaning("image-classification", LABEL, examples.classes, 1.0, np.zeros(len(examples.classes))), facts={},
     )  # fmt: skip
     assert outcome.preparation.size == 64
     assert load_saved(tmp_path / "model").preparation == other

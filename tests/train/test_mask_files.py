@@ -21,6 +21,7 @@ from weigh.kinds.mask_pictures import index_png, overlaid
 from weigh.kinds.masks import MASKS
 from weigh.kinds.palette import palette
 from weigh.models.pretrained import load_model
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.pictures import AnswerFiles, answer_names, names_below, refuse_among_pictures
 from weigh.train.determinism import torch_generator
@@ -36,10 +37,8 @@ def folder(tiny, tmp_path_factory):
     model.configure(options)
     network = network_task("semantic-segmentation").build(model, scenes, torch_generator(0))
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    save_model(
-        root / "model", address=tiny, weights=weights, task="semantic-segmentation", kind=MASKS, pair=False, classes=CLASSES,
-        options=options, frozen=False, temperature=1.0, bias=None, facts={},
-    )  # fmt: skip
+    meaning = Meaning("semantic-segmentation", MASKS, CLASSES, 1.0, np.zeros(len(CLASSES)))
+    save_model(root / "model", address=tiny, weights=weights, meaning=meaning, options=options, frozen=False, facts={})
     return root
 
 

@@ -24,6 +24,7 @@ from weigh.kinds.masks import MASKS
 from weigh.models.preprocessing import Preprocessing, fitted
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.train.determinism import computing
 
@@ -136,8 +137,8 @@ def test_recipes_learn_scenes_and_the_saved_model_answers_as_the_run_did(recipe,
     assert actual.tolist() == np.sum([mask.counts for mask in test], axis=0).tolist()
     assert (hit / (answered + actual - hit)).mean() > 0.5  # "everything is ground" has .27
     save_model(
-        tmp_path / "model", address=run.model, weights=outcome.weights, task=setting.task, kind=MASKS, pair=False, classes=CLASSES,
-        options=run.options, frozen=False, temperature=1.0, bias=None, facts={},
+        tmp_path / "model", address=run.model, weights=outcome.weights, options=run.options, frozen=False, facts={},
+        meaning=Meaning(setting.task, MASKS, CLASSES, 1.0, np.zeros(len(CLASSES))),
     )  # fmt: skip
     saved = load_saved(tmp_path / "model")
     answers = saved.outputs(scenes.subset(run.test))

@@ -18,6 +18,7 @@ from weigh.kinds.spans import SPANS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
 from weigh.train.determinism import computing
@@ -124,8 +125,8 @@ def test_a_saved_head_on_several_layers_predicts_what_the_run_predicted(examples
     outcome = fit([run], setting, examples)[0]
     assert outcome.status == "done", outcome.cause
     save_model(
-        tmp_path / "model", address=run.model, weights=outcome.weights, task="image-classification", kind=LABEL, pair=False,
-        classes=examples.classes, options=run.options, frozen=True, temperature=1.0, bias=None, facts={},
+        tmp_path / "model", address=run.model, weights=outcome.weights, options=run.options, frozen=True, facts={},
+        meaning=Meaning("image-classification", LABEL, examples.classes, 1.0, np.zeros(len(examples.classes))),
     )  # fmt: skip
     saved = load_saved(tmp_path / "model")
     assert saved.network.width > make_network(load_model(run.model, pretrained=False, offline=True), 2).width

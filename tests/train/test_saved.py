@@ -17,6 +17,7 @@ from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
 
@@ -28,23 +29,20 @@ def folder(tmp_path, tiny) -> Path:
     return save(tmp_path / "model", tiny)
 
 
-def save(folder: Path, address: str, *, seed: int = 0, **changes) -> Path:
-    width = 1 if changes.get("classes") == () else 2
+def save(
+    folder: Path, address: str, *, seed: int = 0, task: str = "image-classification", kind=LABEL, classes=CLASSES, bias=(0.0, 0.5),
+    options=None,
+) -> Path:  # fmt: skip
+    width = 2 if classes else 1
     network = make_network(
         load_model(address, pretrained=True, offline=True), width, torch.Generator().manual_seed(seed)
     )
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    given = {
-        "options": {"image_size": 64},
-        "temperature": 2.0,
-        "bias": [0.0, 0.5],
-        "task": "image-classification",
-        "kind": LABEL,
-        "pair": False,
-        "frozen": True,
-        "facts": {"sha256": "x"},
-    }
-    save_model(folder, address=address, weights=weights, **{"classes": CLASSES, **given, **changes})
+    meaning = Meaning(task, kind, classes, 2.0, np.zeros(len(classes)) if bias is None else np.array(bias))
+    save_model(
+        folder, address=address, weights=weights, meaning=meaning, options=options or {"image_size": 64}, frozen=True,
+        facts={"sha256": "x"},
+    )  # fmt: skip
     return folder
 
 

@@ -18,6 +18,7 @@ from weigh.kinds.tags import pack_tags
 from weigh.models import layers
 from weigh.run import Sample
 from weigh.saved.check import EXACT, ROUGH, allowed, departure_of, keep_failed
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.train.sample import LEAST, MOST, sample_of
 
@@ -29,10 +30,8 @@ def save(folder, run, outcome, examples, **changes):
         "weights": outcome.weights,
         **changes,
     }
-    save_model(
-        folder, address=run.model, task="image-classification", kind=LABEL, pair=False, classes=examples.classes, options=run.options,
-        temperature=1.0, bias=None, facts={}, **values,
-    )  # fmt: skip
+    meaning = Meaning("image-classification", LABEL, examples.classes, 1.0, np.zeros(len(examples.classes)))
+    save_model(folder, address=run.model, meaning=meaning, options=run.options, facts={}, **values)
     return folder
 
 

@@ -19,6 +19,7 @@ from weigh.kinds.base import rows_of
 from weigh.media import medium_named
 from weigh.models.pretrained import load_model, outline_of
 from weigh.run import Setting
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
 from weigh.train import features
@@ -71,11 +72,10 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
     with torch.no_grad():
         network.head.weight.mul_(30)  # so that probabilities differ
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    save_model(
-        folder, address=address, weights=weights, task=task, kind=kind_of(target), pair=pair, classes=classes, options=options,
-        frozen=frozen, temperature=1.7 if of in ("label", "labels") else 1.0,
-        bias=[0.0, 0.8, -0.4] if of == "label" else None, facts={},
-    )  # fmt: skip
+    temperature = 1.7 if of in ("label", "labels") else 1.0
+    bias = np.array([0.0, 0.8, -0.4]) if of == "label" else np.zeros(len(classes))
+    meaning = Meaning(task, kind_of(target), classes, temperature, bias, pair=pair)
+    save_model(folder, address=address, weights=weights, meaning=meaning, options=options, frozen=frozen, facts={})
     return folder
 
 

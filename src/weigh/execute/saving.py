@@ -244,6 +244,7 @@ def _written(folder: Path) -> AverageFile | None:
 
 def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, trust_code: bool = False) -> float:
     """Write a refitted network, with its temperature from the out-of-fold predictions; returns that."""
+    from weigh.saved.meaning import Meaning
     from weigh.saved.model import save_model
 
     out_of_fold = results.out_of_fold(run.candidate)
@@ -252,21 +253,24 @@ def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, tr
     examples, choice = results.examples, outcome.facts.get("choice")
     trained = run if choice is None else replace(run, recipe=choice["recipe"], options=choice["options"])
     temperature, margins = _calibration(out_of_fold, results)
+    meaning = Meaning(
+        task=results.spec.task or "",
+        kind=examples.kind,
+        classes=examples.classes,
+        temperature=temperature,
+        bias=np.asarray(outcome.facts.get("bias", np.zeros(len(examples.classes)))),
+        pair=examples.are_pairs,
+        written=examples.written,
+        margins=margins,
+    )
     save_model(
         folder,
         address=run.model,
         weights=outcome.weights,
-        task=results.spec.task or "",
-        kind=examples.kind,
-        pair=examples.are_pairs,
-        classes=examples.classes,
+        meaning=meaning,
         options=trained.options,
         preparation=outcome.preparation,
         frozen=RECIPES.get(trained.recipe).trains == "head",
-        temperature=temperature,
-        bias=outcome.facts.get("bias"),
-        margins=None if margins is None else margins.tolist(),
-        written=examples.written,
         facts={
             **outcome.model,
             "run": run.key,

@@ -16,7 +16,7 @@ from weigh.data.examples import Examples, NewExamples
 from weigh.data.written import Written
 from weigh.errors import WeighError, reason_of
 from weigh.heads.network_task import network_task
-from weigh.kinds.base import Kind, Prediction
+from weigh.kinds.base import Kind, Prediction, kind_named
 from weigh.language import Text
 from weigh.media import Medium
 from weigh.notices import Progress
@@ -61,6 +61,39 @@ class Meaning:
     pair: bool = False
     written: Written | None = None
     margins: np.ndarray | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What config.json of a saved model says of it."""
+        return {
+            "task": self.task,
+            "kind": self.kind.name,
+            "pair": self.pair,
+            "classes": list(self.classes),
+            "temperature": self.temperature,
+            "decision": "threshold" if self.by_threshold else "argmax",
+            "bias": self.bias.tolist() if self.by_threshold else None,
+            "written": None if self.written is None else self.written.as_json(),
+            "margins": None if self.margins is None else self.margins.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Meaning:
+        """From what `as_json` gave, now or in an earlier version.
+
+        Raises:
+            ValueError, KeyError, TypeError: It is something else.
+        """
+        classes, bias, margins = tuple(stored["classes"]), stored["bias"], stored.get("margins")
+        return cls(
+            task=stored["task"],
+            kind=kind_named(stored["kind"]),
+            classes=classes,
+            temperature=stored["temperature"],
+            bias=np.zeros(len(classes)) if bias is None else np.asarray(bias),
+            pair=stored["pair"],
+            written=Written.from_json(stored.get("written")),
+            margins=None if margins is None else np.asarray(margins),
+        )
 
     @property
     def medium(self) -> Medium:

@@ -19,11 +19,10 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples, NewExamples
-from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
 from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
-from weigh.kinds.base import Kind, kind_named, rows_of
+from weigh.kinds.base import rows_of
 from weigh.language import text
 from weigh.models.address import parse_address
 from weigh.models.layers import SideBySide
@@ -97,13 +96,25 @@ class SavedModel:
 
 
 def save_model(
-    folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
-    options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
-    written: Written | None = None, margins: list[float] | None = None, trust_code: bool = False, preparation: Preparation | None = None,
-) -> None:  # fmt: skip
+    folder: Path,
+    *,
+    address: str,
+    weights: dict[str, np.ndarray],
+    meaning: Meaning,
+    options: dict[str, Any],
+    frozen: bool,
+    facts: dict[str, Any],
+    preparation: Preparation | None = None,
+    trust_code: bool = False,
+) -> None:
     """Write the files of a model (`folder.py`).
 
     Args:
+        address: Of the pretrained model that was trained.
+        meaning: What its outputs mean.
+        options: Of its recipe.
+        frozen: Only the head was trained.
+        facts: What is kept with it for readers.
         preparation: How the run prepared its inputs. Its model is not asked again: where other weights of a package stand in for those that an
             address means, it says another size without them. None: as the model says.
     """
@@ -120,12 +131,17 @@ def save_model(
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {
-        "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind.name,
-        "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": prepared.as_json(),
-        "native": native.as_json(), "options": model.settings,
-        "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
-        "written": None if written is None else written.as_json(), "margins": margins, "layers_rule": LAYERS_RULE,
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": __version__,
+        "architecture": model.address.architecture,
+        **meaning.as_json(),
+        "frozen": frozen,
+        "preprocessing": prepared.as_json(),
+        "native": native.as_json(),
+        "options": model.settings,
+        "facts": facts,
+        "layers_rule": LAYERS_RULE,
+    }
     if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
         own["identity"] = (model if bodiless else load_model(address, **whole)).identity
     if "code" in model.extra:
@@ -169,9 +185,9 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         pretrained, preparation = _architecture(config, library, folder, trust_code=trust_code)
         weights = load_file(folder / "model.safetensors")
         pretrained.anatomy.take_sizes(pretrained.module, {name: tensor.shape for name, tensor in weights.items()})
-        kind, classes = kind_named(config["kind"]), tuple(config["classes"])
-        task = network_task(config["task"])
-        like = blank_examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
+        meaning = Meaning.from_json(config)
+        task, rows = network_task(meaning.task), rows_of([("",) * (1 + meaning.pair)])
+        like = blank_examples(meaning.kind, meaning.classes, task.medium, np.array(["like"]), rows)
         network = task.build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(network.state_dict(), pretrained)
         _check_layers(network, config, folder)
@@ -198,12 +214,6 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
                 f=folder,
             )
         )
-    bias = np.zeros(len(classes)) if config["bias"] is None else np.asarray(config["bias"])
-    margins = None if config.get("margins") is None else np.asarray(config["margins"])
-    meaning = Meaning(
-        config["task"], kind, classes, config["temperature"], bias, config["pair"],
-        Written.from_json(config.get("written")), margins,
-    )  # fmt: skip
     return SavedModel(meaning, network, preparation, config["frozen"])
 
 
