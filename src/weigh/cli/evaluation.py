@@ -229,8 +229,8 @@ def _write(evaluation: Evaluation, spec: Any, folder: Path, source: str) -> None
     table, labelled = csv.writer(written, lineterminator="\n"), evaluation.labelled
     table.writerow(["example", "label", "model", "prediction"])
     accepted = [" ".join(synsets()[c] for c in row.nonzero()[0]) for row in labelled.accepted]
-    for head, logits in zip(evaluation.heads, evaluation.logits, strict=True):
-        for path, label, answer in zip(labelled.examples.path, accepted, logits.argmax(axis=1), strict=True):
+    for head in evaluation.heads:
+        for path, label, answer in zip(labelled.examples.path, accepted, head.logits.argmax(axis=1), strict=True):
             table.writerow([str(path), label, head.model, synsets()[answer]])
     write_file(folder / "predictions.csv", written.getvalue().encode("utf-8", "backslashreplace"))
     results = evaluation.results(spec)

@@ -59,6 +59,7 @@ class Head:
             all, or only a sample.
         elsewhere: Answers whose strongest output stands for no class of ImageNet-1k ("background"); the strongest class counted in their place.
         lacking: Classes that the head has no output for, of those that occur.
+        logits: `(n, 1000)`.
         right: `(n,)` whether the top-1 answer is right.
         published: Of these weights, where it is known; `pixels` is the side of the pictures here.
         hint: What to try where labels seem to be numbered otherwise.
@@ -72,6 +73,7 @@ class Head:
     among: Estimate | None
     elsewhere: int
     lacking: int
+    logits: np.ndarray
     right: np.ndarray
     published: Published | None
     hint: Text | None
@@ -82,13 +84,11 @@ class Evaluation:
     """Several heads on the same pictures.
 
     Attributes:
-        logits: `(n, 1000)` of each model.
         comparisons: Every pair that matters, as findings; empty for one model.
     """
 
     labelled: Labelled
     heads: list[Head]
-    logits: list[np.ndarray]
     comparisons: list[Finding] = field(default_factory=list)
 
     def per_class(self) -> list[dict]:
@@ -117,8 +117,24 @@ class Evaluation:
             classes=classes,
             part=np.full(len(self.labelled.target), "train"),
         )
-        answers = {head.model: logits for head, logits in zip(self.heads, self.logits, strict=True)}
+        answers = {head.model: head.logits for head in self.heads}
         return results_of_models("evaluation", spec, IMAGE_CLASSIFICATION, "accuracy", examples, answers, [], CHECKED)
+
+
+@dataclass
+class _Answering:
+    """A model while it answers.
+
+    Attributes:
+        output_of_class: As from `_output_of_class`.
+        logits: `(n, 1000)`, filled batch by batch.
+        elsewhere: As of a `Head`, so far.
+    """
+
+    model: Pretrained
+    output_of_class: np.ndarray
+    logits: np.ndarray
+    elsewhere: int = 0
 
 
 def evaluate_models(
@@ -138,7 +154,7 @@ def evaluate_models(
     check_trust(spec.models, trust_code=trust_code)
     labelled = read_labelled(spec, labels, listener)
     setting = setting_of(spec, IMAGE_CLASSIFICATION, labelled.examples)
-    models, outputs = [], []
+    answering: list[_Answering] = []
     for address in dict.fromkeys(spec.models):
         listener.stage(text("Loading {m}", "加载 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline, trust_code=trust_code)
@@ -157,17 +173,17 @@ def evaluate_models(
                     m=shlex.quote(address),
                 ),
             )
-        models.append(model)
-        outputs.append(of_class)
-    listener.stage(text("Evaluating {n} models", "评估 {n} 个模型", n=len(models)))
-    answers, elsewhere, failed = _answers(models, outputs, labelled.examples, setting, listener)
-    labelled, answers = _without(labelled, answers, failed)
-    chosen = [logits.argmax(axis=1) for logits in answers]
-    heads = [
-        _head(model, of_class, logits, best, labelled, strayed, spec.data.label_offset)
-        for model, of_class, logits, best, strayed in zip(models, outputs, answers, chosen, elsewhere, strict=True)
-    ]
-    return Evaluation(labelled, heads, answers, _compare(spec, labelled, heads))
+        logits = room((len(labelled.examples), 1000), np.float32, setting.cache)
+        answering.append(_Answering(model, of_class, logits))
+    listener.stage(text("Evaluating {n} models", "评估 {n} 个模型", n=len(answering)))
+    failed = _answer(answering, labelled.examples, setting, listener)
+    if failed:
+        kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))
+        labelled = _only(kept, labelled, failed)
+        for one in answering:
+            one.logits = one.logits[kept]
+    heads = [_head(one, labelled, spec.data.label_offset) for one in answering]
+    return Evaluation(labelled, heads, _compare(spec, labelled, heads))
 
 
 def _output_of_class(model: Pretrained) -> np.ndarray | None:
@@ -181,41 +197,36 @@ def _output_of_class(model: Pretrained) -> np.ndarray | None:
     return outputs
 
 
-def _answers(
-    models: list[Pretrained], outputs: list[np.ndarray], examples: Examples, setting: Setting, listener: Listener
-) -> tuple[list[np.ndarray], list[int], dict[int, Exception]]:
-    """Logits of the 1,000 classes for each model, how many answers were no class, and pictures that cannot be decoded. One pass."""
+def _answer(
+    answering: list[_Answering], examples: Examples, setting: Setting, listener: Listener
+) -> dict[int, Exception]:
+    """Fill the logits of all models in one pass over the pictures; returns those that cannot be decoded."""
     import torch
 
     from weigh.inputs.base import to_device
     from weigh.inputs.pictures import crops_of_each
     from weigh.train.determinism import computing
 
-    answers = [room((len(examples), 1000), np.float32, setting.cache) for _ in models]
-    elsewhere, failed, done = [0] * len(models), {}, 0
-    plain = [replace(model.preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3) for model in models]
+    failed: dict[int, Exception] = {}
+    done = 0
+    plain = [replace(one.model.preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3) for one in answering]
     distinct = list(dict.fromkeys(plain))  # pictures are cut once for all models that are prepared alike
     with computing(threads=setting.threads), torch.inference_mode():
-        networks = [model.module.to(setting.device).to(memory_format=torch.channels_last) for model in models]
+        networks = [one.model.module.to(setting.device).to(memory_format=torch.channels_last) for one in answering]
         for rows, blocks in crops_of_each(examples, distinct, setting.batch, failed):
-            for i, model in enumerate(models):
-                block = to_device(blocks[distinct.index(plain[i])], setting.device)
-                logits = networks[i](model.preprocessing.normalise(block)).float().cpu().numpy()
-                of_class = outputs[i]
-                answers[i][rows] = np.where(of_class >= 0, logits[:, of_class], LEAST)
-                elsewhere[i] += int((logits.max(axis=1) > answers[i][rows].max(axis=1)).sum())
+            for one, alike, network in zip(answering, plain, networks, strict=True):
+                block = to_device(blocks[distinct.index(alike)], setting.device)
+                outputs = network(one.model.preprocessing.normalise(block)).float().cpu().numpy()
+                of_classes = np.where(one.output_of_class >= 0, outputs[:, one.output_of_class], LEAST)
+                one.logits[rows] = of_classes
+                one.elsewhere += int((outputs.max(axis=1) > of_classes.max(axis=1)).sum())
             done += len(rows)
             listener.progress("predicting", done, len(examples))
-    return answers, elsewhere, failed
+    return failed
 
 
-def _without(
-    labelled: Labelled, answers: list[np.ndarray], failed: dict[int, Exception]
-) -> tuple[Labelled, list[np.ndarray]]:
-    """Without the pictures that cannot be decoded, of which a note tells."""
-    if not failed:
-        return labelled, answers
-    kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))
+def _only(kept: np.ndarray, labelled: Labelled, failed: dict[int, Exception]) -> Labelled:
+    """The pictures `kept`, without those that cannot be decoded, of which a note tells."""
     first = min(failed)
     note = text(
         "{n} {n:|picture|pictures} cannot be decoded and {n:|is|are} left out (first: {p}: {e}).",
@@ -225,19 +236,17 @@ def _without(
     if not len(kept):
         raise DataError(note)
     target = None if labelled.target is None else labelled.target[kept]
-    fewer = labelled._replace(
+    return labelled._replace(
         examples=labelled.examples.subset(kept),
         accepted=labelled.accepted[kept],
         target=target,
         notes=[*labelled.notes, note],
     )
-    return fewer, [logits[kept] for logits in answers]
 
 
-def _head(
-    model: Pretrained, of_class: np.ndarray, logits: np.ndarray, best: np.ndarray, labelled: Labelled, strayed: int, offset: int,
-) -> Head:  # fmt: skip
-    n, occurring = len(logits), labelled.classes
+def _head(answering: _Answering, labelled: Labelled, offset: int) -> Head:
+    model, logits = answering.model, answering.logits
+    n, occurring, best = len(logits), labelled.classes, logits.argmax(axis=1)
     five = np.argpartition(-logits, 5, axis=1)[:, :5]
     right = labelled.accepted[np.arange(n), best]
     among = None
@@ -250,8 +259,9 @@ def _head(
         top1=share_estimate(right),
         top5=share_estimate(np.take_along_axis(labelled.accepted, five, axis=1).any(axis=1)),
         among=among,
-        elsewhere=strayed,
-        lacking=int((of_class[occurring] < 0).sum()),
+        elsewhere=answering.elsewhere,
+        lacking=int((answering.output_of_class[occurring] < 0).sum()),
+        logits=logits,
         right=right,
         published=_published(model),
         hint=None if labelled.target is None else _hint(best, labelled.target, labelled.examples.classes, offset),

@@ -56,10 +56,11 @@ def assemble(
     train = list_source(spec.train)
     test = _list_test(spec.test, list_source, key="data.test") if spec.test else None
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
-    further = ([test] if test else []) + list(shifted.values())
-    sources = [train, *further]
+    by_setting = {"data.train": train, **({"data.test": test} if test else {})}
+    by_setting |= {f"data.shifted.{name}": source for name, source in shifted.items()}
+    sources = list(by_setting.values())
     left_out = any(problem.kind == "left-out" for source in sources for problem in source.problems)
-    named = {source.root / path for source in further for path in source.path} if left_out else set()
+    named = {source.root / path for source in sources[1:] for path in source.path} if left_out else set()
     problems = [
         problem
         for source in sources
@@ -72,8 +73,7 @@ def assemble(
     part += [f"shift:{name}" for name, source in shifted.items() for _ in range(len(source))]
     problems += split_problems
 
-    names = ["data.train", *(["data.test"] if test else []), *(f"data.shifted.{name}" for name in shifted)]
-    root, paths = _one_root(sources, names, noun)
+    root, paths = _one_root(by_setting, noun)
     keep = list(range(len(paths)))
     rows = [
         row
@@ -92,8 +92,8 @@ def assemble(
         if not classes:
             refuse_errors(_with_reasons(kind.check(kind.encode(rows, classes), np.array(part, dtype=str)), problems))
             raise DataError(text("Nothing in the training data has a class.", "训练数据中没有任何类别。"))
-    group, columns = _together(train, further, spec)
-    order = _order(train, further)
+    group, columns = _together(sources, spec)
+    order = _order(sources)
     group, apart = named_groups(spec, paths, order, group)
     examples = Examples(
         root=root,
@@ -232,8 +232,13 @@ def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def _one_root(sources: list[Listing], names: list[str], noun: Noun) -> tuple[Path, list[str]]:
-    """A folder that holds all sources, and all paths relative to it; `names` are the settings that named the sources."""
+def _one_root(by_setting: dict[str, Listing], noun: Noun) -> tuple[Path, list[str]]:
+    """A folder that holds all sources, and all paths relative to it.
+
+    Args:
+        by_setting: The setting that named a source -> the source.
+    """
+    names, sources = list(by_setting), list(by_setting.values())
     if all(source.root == sources[0].root for source in sources):
         root, paths = sources[0].root, [p for source in sources for p in source.path]
     else:
@@ -241,7 +246,7 @@ def _one_root(sources: list[Listing], names: list[str], noun: Noun) -> tuple[Pat
         paths = [(source.root / p).relative_to(root).as_posix() for source in sources for p in source.path]
     if len(set(paths)) < len(paths):
         stands: dict[str, list[str]] = {}
-        for path, name in zip(paths, [n for s, n in zip(sources, names, strict=True) for _ in s.path], strict=True):
+        for path, name in zip(paths, [name for name, s in by_setting.items() for _ in s.path], strict=True):
             stands.setdefault(path, []).append(name)
         twice = {path: where for path, where in stands.items() if len(where) > 1}
         first = min(twice, key=lambda path: (names.index(twice[path][0]), path))  # training comes first: it spoils most
@@ -298,8 +303,9 @@ def _labels(listing: Listing, spec: DataSpec) -> list[tuple[str, ...]]:
     return names
 
 
-def _order(train: Listing, further: list[Listing]) -> np.ndarray:
+def _order(sources: list[Listing]) -> np.ndarray:
     """`(n,)` ranks in one order for all classes; rows of a test table come after those of the training table."""
+    train, *further = sources
     keys = [(0, key) for key in train.order]
     for later, test in enumerate(further, 1):
         keys += [(0 if test.order_source == train.order_source == "names" else later, key) for key in test.order]
@@ -349,11 +355,8 @@ def _known_only(
     ]
 
 
-def _together(
-    train: Listing, further: list[Listing], spec: DataSpec
-) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """Groups and metadata columns of all sources; a column that one of them lacks is empty there."""
-    sources = [train, *further]
+def _together(sources: list[Listing], spec: DataSpec) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """Groups and metadata columns of all sources, the training data first; a column that one of them lacks is empty there."""
     names = list(dict.fromkeys(name for s in sources for name in s.columns))
     if spec.slices is not None and (absent := [name for name in spec.slices if name not in names]):
         raise DataError(
@@ -363,7 +366,7 @@ def _together(
     columns = {
         name: np.array([v for s in sources for v in s.columns.get(name, [""] * len(s))], dtype=str) for name in names
     }
-    if train.group is None:
+    if sources[0].group is None:
         return None, columns
     groups = [g for s in sources for g in (s.group or [""] * len(s))]
     # an empty cell is a group of its own: nothing is known about it
