@@ -34,13 +34,10 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
     """
     coco = list_coco(sources, root)
     listing = coco.listing
-    boxes = [
-        written_boxes(picture, coco.files[at].name) for picture, at in zip(coco.pictures, coco.file_of, strict=True)
-    ]
-    listing.classes = tuple(dict.fromkeys(name for file in coco.files for name in file.categories.values()))
-    crowded = [
-        path for path, p in zip(listing.path, coco.pictures, strict=True) if any(item.crowd for item in p.objects)
-    ]  # fmt: skip
+    boxes = [written_boxes(picture, listed.file.name) for listed in coco.files for picture in listed.pictures.values()]
+    listing.classes = tuple(dict.fromkeys(name for listed in coco.files for name in listed.file.categories.values()))
+    pictures = [(path, picture) for listed in coco.files for path, picture in listed.pictures.items()]
+    crowded = [path for path, picture in pictures if any(item.crowd for item in picture.objects)]
     if crowded:
         crowds = sum(int(written.ignored.sum()) for written in boxes)
         listing.problems.append(
@@ -64,7 +61,7 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
         boxes,
         convention,
         NAMELESS,
-        {str(source.file): file.categories for source, file in zip(sources, coco.files, strict=True)},
+        {str(listed.file.path): listed.file.categories for listed in coco.files},
     )
 
 

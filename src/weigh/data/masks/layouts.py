@@ -185,13 +185,8 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> MaskListing:
     listing = coco.listing
     drawn: dict[str, Annotated] = {}
     table = None
-    for number, file in enumerate(coco.files):
-        own = {
-            path: picture
-            for path, picture, at in zip(listing.path, coco.pictures, coco.file_of, strict=True)
-            if at == number
-        }
-        content = outlined(file, own)
+    for listed in coco.files:
+        content = outlined(listed.file, listed.pictures)
         table = table or content.table
         drawn |= content.pictures
         listing.problems += content.problems

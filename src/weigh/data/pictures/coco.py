@@ -25,7 +25,7 @@ from weigh.files import open_regular, read_json
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
+__all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource", "ListedFile", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
 
 SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture
@@ -84,19 +84,25 @@ class CocoFile(NamedTuple):
         categories: Id -> name, in the order of the ids.
     """
 
+    path: Path
     name: str
     pictures: list[CocoPicture]
     categories: dict[str, str]
     problems: list[Problem]
 
 
+class ListedFile(NamedTuple):
+    """One file, and those of its pictures that are on disk, by their paths."""
+
+    file: CocoFile
+    pictures: dict[str, CocoPicture]
+
+
 class CocoListing(NamedTuple):
-    """Pictures that are on disk: a row of `listing` for each of `pictures`, and the file that each comes from."""
+    """Pictures that are on disk: a row of `listing` for each, file by file."""
 
     listing: Listing
-    pictures: list[CocoPicture]
-    files: list[CocoFile]
-    file_of: list[int]
+    files: list[ListedFile]
 
 
 def coco_source(file: Path, part: str = "train") -> CocoSource:
@@ -174,11 +180,12 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
         DataError: One of them is no such file.
     """
     root = Path(os.path.abspath(root))
-    listed = CocoListing(Listing(root=root), [], [], [])
+    listed = CocoListing(Listing(root=root), [])
     problems, taken = listed.listing.problems, set()
     for source in sources:
         content = read_coco(source, root)
-        listed.files.append(content)
+        on_disk: dict[str, CocoPicture] = {}
+        listed.files.append(ListedFile(content, on_disk))
         problems += content.problems
         names = [picture.file for picture in content.pictures]
         within = _folder_of_part(root, source, names)
@@ -196,8 +203,7 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
             taken.add(place.path)
             order = (natural_key(PurePosixPath(place.path).name), natural_key(place.path))
             listed.listing.add(place.path, "", part=source.part, order=order)
-            listed.pictures.append(picture)
-            listed.file_of.append(len(listed.files) - 1)
+            on_disk[place.path] = picture
         problems += _again(source.file, again)
     return listed
 
@@ -258,7 +264,7 @@ def read_coco(source: CocoSource, root: Path) -> CocoFile:
     ]
     unclear_files = [_file_name(row) for rows in unclear.values() for row in rows]
     problems += _unclear(file, unclear_files) + _astray(file, astray, len(annotations))
-    return CocoFile(file_name, pictures, names, problems)
+    return CocoFile(file, file_name, pictures, names, problems)
 
 
 def _categories(file: Path, categories: Iterable[dict]) -> tuple[dict[str, str], list[Problem]]:
