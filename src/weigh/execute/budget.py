@@ -34,15 +34,17 @@ __all__ = [
 # Kept free for conclusions, the report and the end of the process: so many seconds, and of a short budget a tenth. They take about 3.5 s on the
 # machine of docs/decisions/budget.md; where they take four times as long, a budget is still kept within 15 %.
 REPORT, REPORT_SHARE = 15.0, 0.1
-# Times as long as loading it once takes the refit of a head with all its features: the network is loaded, written and hashed; what was saved is
-# opened again and asked a few examples (`saved/check.py`)
+# The refit of a head whose features are there takes so many times as long as loading the network once: the network is loaded, written and hashed, and
+# what was saved is opened again and asked a few examples (`saved/check.py`).
 LOADS = 3.0
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
-LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
-SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards
+LATE = 0.1  # share of the budget by which a refit may end too late before its network is left out
+SHARE = 0.85  # share of the time left that may be planned: how slow something is shows only afterwards
 SEEN_SHARE = 0.95  # the same for work of which a part ran: its pace is known
-TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
-KEPT = 0.05  # of its forecast: a pass that took less was none, as the features were in the cache, and says nothing about other passes
+# Seconds that are added to what was forecast and to what was measured, so that the first short job does not decide the pace alone.
+TRUST = 10.0
+# A feature pass that took less than this share of its forecast was none: the features were in the cache. It says nothing about other passes.
+KEPT = 0.05
 
 
 @dataclass

@@ -34,15 +34,13 @@ CALLED = {  # what is left out: purposes of runs, and repeats
 }
 
 
-# Of a head, for each class, before any ran: more than most take. What is left out for it comes back, and by then it is known what they take; but runs of
-# one job cannot be taken back. Ten classes of digits took 1.2 s a head where .15 s were expected, and a study of a minute ended after 83 s.
+# Seconds of a head for each class, before any head ran: more than most take. What is left out because of it is brought back once it is known what
+# heads take; but a job that runs cannot be shortened. (Ten classes of digits took 1.2 s a head where .15 s were expected, and a study with a budget
+# of a minute ended after 83 s.)
 WARY = HEAD_SECONDS
 UNKNOWN = 2 * HEAD_SECONDS  # of a head, where none of its model ran
-BACK = (
-    "curve",
-    "order_check",
-    "cleaned",
-)  # after repeats, in this order; words belong to runs that are recorded by then
+# What is brought back after repeats, in this order. Words are not: they belong to runs that are recorded by then.
+BACK = ("curve", "order_check", "cleaned")
 
 
 class _Less(NamedTuple):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 __all__ = ["Remaining"]
 
-TRUST = 0.15  # share of the study by whose length the forecast counts against what was seen
-OVERRUN = 0.1  # a job that takes longer than predicted is taken to need this share of its time yet
+# This share of the whole forecast is added to what was forecast and to what was measured, so that the first jobs do not decide the pace alone.
+TRUST = 0.15
+OVERRUN = 0.1  # a job that takes longer than predicted is assumed to need this share of its time so far in addition
 
 
 @dataclass

@@ -34,9 +34,10 @@ __all__ = ["MOST_VALUES", "find"]
 MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; the finding counts such columns
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
 DESCRIBED = "described, not compared"
-LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
-DRAWS = 400  # only the spread is taken from them, never a far quantile
-CLAIM = "this_data"  # but of others' trained models nothing more than these_models
+# Fewer examples than this of a class that occurs in the slice: also too few, since its recall would stand on single examples.
+LEAST_OF_CLASS = 5
+DRAWS = 400  # enough, since only a standard deviation is computed from them
+CLAIM = "this_data"  # of predictions that others made with trained models: "these_models"
 CLASS = ""  # the "column" of slices by class
 NAMED = 3  # slices that a sentence names
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]

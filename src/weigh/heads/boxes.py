@@ -37,14 +37,11 @@ STRIDES = (8, 16, 32)
 WIDTH = 96  # channels of neck and head
 DEPTH = 2  # pairs of convolutions before classes, and before sides
 PRIOR = 0.01  # score of every class before training (Lin et al. 2017, Focal loss, §4.1)
-FARTHEST = 4.0  # of the logarithm of a distance: 55 times that of the square around a place
-OF_PLACES = 0.25  # about four places answer for a box: with this the loss is about that of one box
+FARTHEST = 4.0  # most of the logarithm of a predicted distance: exp(4) = 55 times that of the square around a place
+OF_PLACES = 0.25  # factor on the loss of the places: about four of them answer for a box
 OF_SIDES = 2.0  # weight of the overlap beside that of the scores (Li et al. 2020)
-LEAST_SCORE, MOST_RANKED, MOST = (
-    0.001,
-    1000,
-    100,
-)  # what is answered: the score at least, places that are compared, detections of a picture
+# Of what is answered: the least score, the places that are compared, the detections of a picture.
+LEAST_SCORE, MOST_RANKED, MOST = 0.001, 1000, 100
 SAME = 0.6  # detections of a class that overlap by more are the same
 
 

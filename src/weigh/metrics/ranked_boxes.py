@@ -32,15 +32,17 @@ __all__ = [
 ]
 
 STEPS = 100
-# COCO compares recalls with np.linspace(0, 1, 101), of which some values are a rounding error above the hundredth that they stand for: a recall
-# of just so much does not reach them. Told here with room for rounding, as sums of weights are not exact
+# COCO compares recalls with np.linspace(0, 1, 101). Some of its values are a rounding error above the hundredth that they stand for, and a recall
+# of exactly that hundredth does not reach them. The same is done here, with 1e-10 of room, as sums of weights are not exact.
 HUNDREDTHS = np.arange(STEPS + 1) / STEPS
 RECALLS = HUNDREDTHS + np.where(np.linspace(0.0, 1.0, STEPS + 1) > HUNDREDTHS, 1e-10, -1e-10)
 CELLS = 500_000  # weightings times detections that are summed at a time
 EXACT = 2_000_000  # units times detections of a class that are left out one by one: a tenth of a second
 BITS = 1 << len(IOUS)
-SPLITS = 8  # into halves, from which is told by how much AP is too high
-FADES = 2.0  # by how much it is too high, over by how much halves are higher still
+# AP of few pictures is too high, and that of half of them higher still. The pictures are halved at random so many times; what AP is too high by is
+# taken to be `FADES` times the difference between the mean AP of the halves and the AP of all.
+SPLITS = 8
+FADES = 2.0
 
 
 def measure_ranks(rows: np.ndarray, classes: np.ndarray | None, area: int, ious: slice) -> np.ndarray:

@@ -34,7 +34,8 @@ __all__ = [
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
-ROUNDED = 1.5  # times finer than another map is one of the same size at most, by rounding; of another stage it is twice
+# Maps whose strides differ by a smaller factor are of the same stage (rounding); those of the next stage differ by 2.
+ROUNDED = 1.5
 UNIT = 64  # pixels: at multiples of it strides come out whole
 
 

@@ -27,7 +27,8 @@ IGNORED = -1
 NOTHING = -2
 SEEN = -3
 SMALL = 128  # pixels: enough to see the strides of a backbone
-BACKBONE, PARTS, CLASSES = 0, 1, 12  # depths: `layer_decay` speaks of a dozen, and only what gives classes may be new
+# Depths of the parts of a detector, among the dozen that `layer_decay` counts; the layers that give classes may be new, so they learn fastest.
+BACKBONE, PARTS, CLASSES = 0, 1, 12
 
 
 class Drawn(NamedTuple):

@@ -19,11 +19,11 @@ from weigh.problem import Problem
 
 __all__ = ["Rows", "box_flaws", "check_places", "check_writing"]
 
-BESIDE = 0.02  # of its side, and a pixel: so far beyond the picture a box is still drawn "at its edge"
-MANY = 0.2  # of the boxes: if so many reach outside, it is asked whether they are written otherwise
-LOST = 0.05  # of the boxes: if the centre of so many lies outside, no detector made them of these pictures
-ALL_BUT = 0.995  # of the boxes that must fit another way of writing them
-SHARES = 1.5  # coordinates that are shares of the picture go no further
+BESIDE = 0.02  # a box may reach beyond the picture by this share of the side, and a pixel, without a word
+MANY = 0.2  # if this share of the boxes reach outside, other ways of writing boxes are tried
+LOST = 0.05  # if the centres of this share of the boxes lie outside, they were not found in these pictures
+ALL_BUT = 0.995  # share of the boxes that must fit another way of writing them
+SHARES = 1.5  # coordinates that are shares of the picture are smaller than this
 FEWEST = 20  # boxes, before anything is concluded from how they lie
 USUAL = ("beyond-picture",)  # many detectors do not cut their boxes
 MOST = 100  # detections of a picture and class that COCO counts

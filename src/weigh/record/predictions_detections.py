@@ -29,7 +29,7 @@ __all__ = ["FORMAT", "DetectionFile", "read_detections"]
 LISTED = 5
 FEWEST_IDS = 5  # pictures, before it is concluded that their ids count from another number
 FARTHEST = 1e9  # pixels that anything lies or reaches from the corner of a picture
-LEAST_PERCENT = 10.0  # scores of which none is as high are no percentages
+LEAST_PERCENT = 10.0  # scores above 1 are percentages only if one of them is at least so high
 KEYS = ("image_id", "category_id", "bbox", "score")
 FORMAT = text(
     'Write a list of {"image_id": …, "category_id": …, "bbox": [x, y, width, height], "score": …}, in pixels of the original picture.',

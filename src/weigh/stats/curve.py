@@ -31,14 +31,15 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units, pad_folds
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
 
 EXPONENTS = np.round(np.linspace(-1.0, 2.5, 36), 1) + 0.0  # below 0 every doubling adds more than the last one
-FASTER = 1.0  # by so much nearer must such a law come to the points (squared standard errors) to be thought of
+# Such a law is considered only if its distance from the points (in squared standard errors) is smaller by this much.
+FASTER = 1.0
 LEAST_POINTS = 3
-ALLOWED = 1.5  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
+# Factor on the gain's error: real curves are no exact power laws, and it depends on which further examples come.
+ALLOWED = 1.5
 MISFIT = 0.01  # below this p-value the points do not lie on any power law
-BENT = 0.1  # below this one they may bend up again: not enough to say that little is to be gained
-SETTLED = (
-    0.7  # with twice the examples, repeats that differ by less than this share of their former variance come to agree
-)
+BENT = 0.1  # below this one they may bend up again, so it is not said that little is to be gained
+# Repeats come to agree where twice the examples reduce the variance between them to less than this share.
+SETTLED = 0.7
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ __all__ = [
 
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
-UNKNOWN = 7.0  # half an interval of the logarithm, a factor of a thousand either way: nothing is known
+# Half width of an interval of the logarithm, from which on none is given: it means a factor of 1,000 either way.
+UNKNOWN = 7.0
 DRAWS = 999  # permutations; fewer for very many examples
 CELLS = 2e6  # of a matrix of permuted errors
 

@@ -43,14 +43,16 @@ __all__ = [
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
-SMALLEST_CELL = 4.0  # below so many the correction for estimated means would be a guess
-TWICE = {"new_data": 1.0, "this_data": 0.6}  # how much of an example's own part its part in training adds again
-ALONE = {"new_data": 1.5, "this_data": 1.3}  # factor on `averaged` with one repeat, where noise cannot be told apart
-HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
-LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
-ONE_RUN = 2.4  # the most degrees of freedom where there is a single run, which shows nothing of how much runs differ (docs/decisions/budget.md)
+SMALLEST_CELL = 4.0  # with fewer units in a cell the correction for estimated means would be a guess
+TWICE = {"new_data": 1.0, "this_data": 0.6}  # see the formula above
+# With one repeat, noise cannot be told apart: the variance is `averaged` times (ALONE + HALVES / folds). With few folds less is trained on.
+ALONE = {"new_data": 1.5, "this_data": 1.3}
+HALVES = 0.5
+LEAST = 1.1  # with several repeats, at least `averaged` times this: the training sample always has some effect
+# Most degrees of freedom of a variance from a single run, which does not show how much runs differ (docs/decisions/budget.md).
+ONE_RUN = 2.4
 TRAINING = 1.5  # a rough single factor, for planning before there are results
-FEWEST = 8.0  # degrees of freedom of a single score's variance that few examples may be read as
+FEWEST = 8.0  # degrees of freedom that the variance of a score keeps, however few examples it stands on
 DRAWS = 1000
 
 

@@ -16,8 +16,9 @@ from weigh.stats.estimate import Estimate
 __all__ = ["Optimism", "may_be_best", "selection_optimism"]
 
 DRAWS = 4000
-CLOSE = 0.25  # variance of the drawn errors over that of the scores' own: less of them leaves the choice as it was
-FULL = 1.0  # as much again: steadier, and too careful where one candidate is better than many alike
+# Variance of the errors that are drawn, over that of the errors that the scores have themselves. Few of them hardly change the choice; as many
+# as the scores have give a steadier number, which is too careful where one candidate is better than many that are alike.
+CLOSE, FULL = 0.25, 1.0
 
 
 def may_be_best(comparisons: Comparisons) -> list[str]:

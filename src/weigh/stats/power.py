@@ -16,7 +16,8 @@ from weigh.stats.interval import TWICE, Claim, quantile, student
 
 __all__ = ["Detectable", "Settlement", "smallest_detectable_difference", "what_settles"]
 
-WIDENED = 1.25  # an interval so many times as wide for want of runs can be told nothing about examples
+# Where an interval is more than so many times as wide because there are few runs, how many examples are needed cannot be computed.
+WIDENED = 1.25
 
 
 class Detectable(NamedTuple):

@@ -243,8 +243,8 @@ def _solve(
 ) -> Heads:
     """One chunk. A head's unknowns are one row of `columns · (width + 1)` values: each column's weights, then its bias."""
     (heads, _), columns, width, kind = data.seen.shape, data.columns, data.features.width, strength.dtype
-    # A class is the more seldom in doubt the more there are, but by its own rows and its neighbours' as much as ever. A guess that
-    # is too small costs more than one that is too large: steps are too long and tried again.
+    # With more classes the curvature of each is smaller, but less than in proportion: rows of the class itself and of similar classes still count
+    # fully. A guess that is too small costs more than one that is too large, since steps that are too long are tried again.
     curvature = CURVATURE * ((2 / columns) ** 0.2 if data.softmax else 1)
     inner = 1 / (curvature * basis.values + strength[:, None, None])  # (heads, 1, kept)
     outer = 1 / (curvature * basis.rest + strength[:, None, None])

@@ -20,11 +20,13 @@ __all__ = ["LEAST_PIXELS", "Convention", "Order", "Reading", "corners_of", "sett
 Order = Literal["xyxy", "xywh", "cxcywh"]
 ORDERS: tuple[Order, ...] = ("xyxy", "xywh", "cxcywh")
 PLAUSIBLE = 0.9  # share of boxes that must fit a reading
-FEW, RARE = 2, 0.005  # so many boxes, or this share of them, may be odd in the right reading and not in a wrong one
-BROKEN = 0.75  # what a layout says of itself is doubted if fewer of its boxes fit
-SLACK = 0.02  # of a side that a box may reach beyond the picture
-LEAST_PIXELS = 2.0  # a data set nearly all of whose numbers are smaller is not one of pixels
-SHIFTED = 0.95  # overlap of a usual box with itself moved by one pixel: below it, the origin matters
+# A reading is still considered if so many more boxes, or this share of them if that is more, do not fit it than do not fit the best one.
+FEW, RARE = 2, 0.005
+BROKEN = 0.75  # what a layout says of itself is doubted if a smaller share of its boxes fit
+SLACK = 0.02  # share of a side by which a box may reach beyond the picture
+LEAST_PIXELS = 2.0  # where nearly all boxes have only smaller numbers, these are shares of the picture and no pixels
+# Overlap of a usual box with itself moved by one pixel, below which it matters whether pixels are counted from 0 or 1.
+SHIFTED = 0.95
 WORDS: dict[Order, Text] = {
     "xyxy": text("left, top, right, bottom", "左、上、右、下"),
     "xywh": text("left, top, width, height", "左、上、宽、高"),

@@ -30,15 +30,14 @@ __all__ = ["Meaning", "codes_in", "decide_meaning", "unnamed"]
 
 VOID_NAMES = frozenset(("void", "ignore", "ignored", "unlabelled", "unlabeled", "dontcare", "don't care", "unknown"))
 VOC_BORDER = pack_colour(224, 224, 192)
-MOST_COLOURS, MOST_NUMBERS = 64, 256  # without a table: more are blurred edges, or numbers of objects
-DENSE, HOLES = (
-    4,
-    24,
-)  # values up to so many times their number, and so many more, are indices of classes, not levels of grey
+# Classes of masks without a table: more colours are blurred edges, more numbers are numbers of objects.
+MOST_COLOURS, MOST_NUMBERS = 64, 256
+# n different values are indices of classes if the largest is below DENSE * n and below n + HOLES; otherwise they are levels of grey.
+DENSE, HOLES = 4, 24
 MOST_INDICES = 200  # more values side by side are levels of grey, and 255 is the brightest of them
-SMOOTHED = 8  # values between black and white, from which on they are the edges of a smoothed mask
-EDGES = 0.1  # share of all pixels below which three of them are
-STRAY = 1e-4  # share of all pixels below which a value that hardly any mask holds is asked about
+# Values between black and white are the edges of a smoothed mask if there are SMOOTHED of them, or three on less than this share of all pixels.
+SMOOTHED, EDGES = 8, 0.1
+STRAY = 1e-4  # a value in few masks that fewer than this share of all pixels have is told to the user, as a mistake perhaps
 OTHER = 1 << 40  # added to a value that can be no colour
 
 

@@ -29,14 +29,8 @@ __all__ = ["VALIDATION", "list_validation", "number_of_picture"]
 
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})(\.jpe?g)?", re.IGNORECASE)
 LISTS = ("LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "val.txt", "val_map.txt", "imagenet_val.txt")
-PLACES = (
-    ".",
-    "..",
-    "data",
-    "../data",
-    "../devkit/data",
-    "../ILSVRC2012_devkit_t12/data",
-)  # of a list, as seen from its pictures
+# Folders in which a list may lie, relative to the folder of its pictures.
+PLACES = (".", "..", "data", "../data", "../devkit/data", "../ILSVRC2012_devkit_t12/data")
 FOLDERS = (
     ".",
     "val",

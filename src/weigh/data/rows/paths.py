@@ -29,7 +29,8 @@ __all__ = ["Found", "Resolver", "found_otherwise", "inner_test_folder", "no_such
 USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")
 SAMPLE = 100  # paths that decide where all of them lead
 MOST_FOLDERS, DEPTH = 200, 3  # folders below the root that paths of another machine may continue in
-LEAST = (0.5, 0.2)  # share of paths that must be found by their name alone, and with a folder before it
+# Share of the paths that must be found: by their names alone; by their names and the folder before them.
+LEAST = (0.5, 0.2)
 LONGEST = 2_000  # characters of a path
 MOST_FILES = 100_000  # files that are looked through for one that is missing
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")

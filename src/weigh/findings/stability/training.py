@@ -25,12 +25,10 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["Trained", "find", "longer", "read_training", "what_to_change"]
 
-MOST_LAST, FEWEST_LAST = (
-    0.5,
-    0.25,
-)  # shares of runs whose last epoch was the best: above is too short, up to here long enough
-HARDLY = 0.9  # a loss that keeps this share of its first value has hardly fallen
-RISEN = 1.02  # and one that ends above so many times its first value has risen
+# Share of the runs whose last epoch was the best: above the first, training was too short; up to the second, it was long enough.
+MOST_LAST, FEWEST_LAST = 0.5, 0.25
+HARDLY = 0.9  # a loss that ends above this share of its first value has hardly fallen
+RISEN = 1.02  # a loss that ends above so many times its first value has risen
 
 
 class Trained(NamedTuple):
