@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["LANGUAGES", "Language", "Text", "as_sentence", "detect_language", "join_texts", "text"]
+__all__ = ["LANGUAGES", "Language", "Text", "as_sentence", "detect_language", "first_names", "join_texts", "text"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -43,6 +43,12 @@ def join_texts(parts: Iterable[Text | str], en: str, zh: str) -> Text:
     """The parts in their own languages, with `en` and `zh` between them; a string stands in both."""
     both = [part if isinstance(part, Text) else Text(part, part) for part in parts]
     return Text(en.join(part.en for part in both), zh.join(part.zh for part in both))
+
+
+def first_names(names: Iterable[str], most: int) -> str:
+    """ "a, b, …": the first `most` names, and a sign where there are more."""
+    every = list(names)
+    return ", ".join(every[:most]) + (", …" if len(every) > most else "")
 
 
 def as_sentence(words: Text) -> Text:

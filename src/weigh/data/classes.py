@@ -11,7 +11,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.names import folded, means_nothing
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
@@ -83,7 +83,7 @@ def _unjudged(examples: Examples) -> list[Problem]:
             p=where.get(part, Text(part.removeprefix("shift:"), part.removeprefix("shift:"))),
             k=len(few),
             c=len(classes),
-            l=", ".join(f"{name} ({n})" for name, n in few[:10]) + (", …" if len(few) > 10 else ""),
+            l=first_names((f"{name} ({n})" for name, n in few), 10),
         )
         problems.append(
             Problem(
@@ -113,7 +113,7 @@ def _tiny(examples: Examples, counts: np.ndarray) -> list[Problem]:
                 m=FEW_EXAMPLES,
                 w=noun.many,
                 u=noun.measure,
-                l=", ".join(f"{name} ({n})" for name, n in tiny[:10]) + (", …" if len(tiny) > 10 else ""),
+                l=first_names((f"{name} ({n})" for name, n in tiny), 10),
             ),
             why=text(
                 "What is said about such a class rests on a few {w}.",

@@ -12,7 +12,7 @@ import numpy as np
 
 from weigh.data.folds import GROUPS, unit_ids
 from weigh.kinds.base import Kind
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = ["fold_warnings"]
@@ -69,7 +69,7 @@ def fold_warnings(
 
 
 def _listed(rows: list[dict[str, str | int]]) -> str:
-    return ", ".join(f"{row['class']} ({row['examples']})" for row in rows[:NAMED]) + (", …" if rows[NAMED:] else "")
+    return first_names((f"{row['class']} ({row['examples']})" for row in rows), NAMED)
 
 
 def _groups_of_one(n: int) -> Problem:

@@ -14,7 +14,7 @@ import numpy as np
 
 from weigh.data.names import folded
 from weigh.errors import DataError
-from weigh.language import Text, join_texts, text
+from weigh.language import Text, first_names, join_texts, text
 from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers, PredictionTable
 
@@ -240,7 +240,7 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                     "Predictions of a class that no example is labelled with: {n} ({c}). They count as wrong.",
                     "有 {n} 个预测给出了没有任何样本标注过的类别：{c}。它们按错误计。",
                     n=count,
-                    c=", ".join(strange[:8]) + (", …" if len(strange) > 8 else ""),
+                    c=first_names(strange, 8),
                 ),
                 severity="note" if table.answers[0].probabilities is not None else "warning",
                 numbers={"predictions": count},

@@ -20,7 +20,7 @@ from weigh.data.pictures.coco import id_of
 from weigh.errors import DataError
 from weigh.files import read_json
 from weigh.kinds.box_list import Detections
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 from weigh.record.predictions_box_checks import Rows, box_flaws, check_writing
 
@@ -197,8 +197,7 @@ def _called(row: Mapping[str, Any], word: str, key: str) -> Any:
 
 
 def _some(values: Any) -> str:
-    different = list(dict.fromkeys(map(str, values)))
-    return ", ".join(different[:LISTED]) + (", …" if len(different) > LISTED else "")
+    return first_names(dict.fromkeys(map(str, values)), LISTED)
 
 
 def _strangers(name: str, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> list[Problem]:

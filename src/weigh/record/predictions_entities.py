@@ -31,7 +31,7 @@ from weigh.errors import DataError
 from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import code_spans, pack_tags
-from weigh.language import text
+from weigh.language import first_names, text
 from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
@@ -334,7 +334,7 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                         "{m} finds entities of types that the gold file does not have: {t}. Each counts as invented.",
                         "{m} 找出了标准答案中没有的实体类型：{t}。每一个都算凭空找出。",
                         m=answer.name,
-                        t=", ".join(strange[:LISTED]) + (", …" if len(strange) > LISTED else ""),
+                        t=first_names(strange, LISTED),
                     ),
                     do=text("If these are other names of the same types, rename them.", "若只是名称不同，请统一名称。"),
                 )

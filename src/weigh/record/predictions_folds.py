@@ -12,7 +12,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
-from weigh.language import text
+from weigh.language import first_names, text
 from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers
 
@@ -121,7 +121,7 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
                     "All examples of a class stand in one fold: {c}. Whoever answered for that fold never saw the class in "
                     "training, or was not kept from these examples.",
                     "以下类别的样本全部在同一折中：{c}。负责该折的模型要么在训练中从未见过这一类别，要么训练时用到了这些样本。",
-                    c=", ".join(examples.classes[c] for c in kept[:8]) + (", …" if len(kept) > 8 else ""),
+                    c=first_names((examples.classes[c] for c in kept), 8),
                 ),
                 numbers={"classes": len(kept)},
                 do=text(

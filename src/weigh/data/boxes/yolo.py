@@ -23,7 +23,7 @@ from weigh.data.rows.listing import set_aside
 from weigh.data.tables.text_encoding import decode, split_lines
 from weigh.errors import DataError
 from weigh.files import read_file
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -234,7 +234,7 @@ def _unnamed(names: dict[str, str], boxes: list[WrittenBoxes]) -> list[Problem]:
             "Nothing names the classes; their numbers are used: {n} ({l}).",
             "没有文件给出类别名称，因此直接使用编号：{n} 个（{l}）。",
             n=len(used),
-            l=", ".join(used[:10]) + (", …" if len(used) > 10 else ""),
+            l=first_names(used, 10),
         )
         do = text(
             "Add data.yaml or classes.txt, or: --set 'data.classes=[first,second]'",

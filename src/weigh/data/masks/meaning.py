@@ -23,7 +23,7 @@ from weigh.data.masks.value_words import (
 )
 from weigh.data.pictures.class_table import ClassTable, as_colour
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = ["Meaning", "codes_in", "decide_meaning", "unnamed"]
@@ -281,4 +281,4 @@ def _called(code: int, *, coloured: bool) -> str:
 
 
 def _listed(codes: Sequence[int], *, coloured: bool) -> str:
-    return ", ".join(_called(c, coloured=coloured) for c in codes[:12]) + (", …" if len(codes) > 12 else "")
+    return first_names((_called(c, coloured=coloured) for c in codes), 12)

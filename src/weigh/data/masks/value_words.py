@@ -10,7 +10,7 @@ from typing import Any
 
 from weigh.data.masks.raster import colour_name
 from weigh.data.pictures.class_table import ClassTable
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = [
@@ -30,7 +30,7 @@ NAMED = 12  # names that a sentence lists
 
 def listed(names: Sequence[str]) -> str:
     """The first names, and whether there are more."""
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return first_names(names, NAMED)
 
 
 def named_by_value(table: ClassTable | None, shown: Sequence[str], *, coloured: bool, told: bool) -> Problem:
@@ -165,7 +165,7 @@ def unknown_values(
             w=Text("Colours", "颜色") if coloured else Text("Values", "数值"),
             s=source,
             k=len(rows),
-            l=listed([f"{row['value']}" for row in largest[:5]]) + (", …" if len(rows) > 5 else ""),
+            l=first_names((f"{row['value']}" for row in largest), 5),
             p=count,
             m=len(masks),
             q=f"{100 * count / max(pixels, 1):.2g}",

@@ -20,7 +20,7 @@ from weigh.data.pages import split_page
 from weigh.data.pictures.masks import PICTURE_WORDS
 from weigh.data.rows.groups import groups_by_pattern
 from weigh.data.rows.listing import PARTS, natural_key
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = ["find_sequences"]
@@ -252,9 +252,7 @@ def _torn(examples: Examples, sequences: Sequence[_Sequence], alike: _Alike) -> 
 
 
 def _names(sequences: Sequence[_Sequence]) -> str:
-    return ", ".join(f"{s.name or '…'}: {len(s.frames)}" for s in sequences[:NAMED]) + (
-        ", …" if len(sequences) > NAMED else ""
-    )
+    return first_names((f"{s.name or '…'}: {len(s.frames)}" for s in sequences), NAMED)
 
 
 def _proposal(examples: Examples, sequences: Sequence[_Sequence]) -> Text:

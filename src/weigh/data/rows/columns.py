@@ -13,7 +13,7 @@ from pathlib import Path
 from weigh.data.rows.listing import PARTS, set_aside
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import TableFile
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
@@ -113,8 +113,7 @@ def nearest_columns(name: str, names: Sequence[str]) -> Text:
 def columns_note(sentence: Text, left: Sequence[str], do: Text) -> Problem:
     """How a table was read; `left` are the columns that play no part."""
     if left:
-        names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
-        sentence = sentence + text("Not used: {c}.", "未使用：{c}。", c=names)
+        sentence = sentence + text("Not used: {c}.", "未使用：{c}。", c=first_names(left, 8))
     return Problem("columns", sentence, severity="note", do=do)
 
 

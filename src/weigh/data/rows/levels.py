@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from weigh.data.rows.listing import PARTS, natural_key, set_aside
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
@@ -173,4 +173,4 @@ def _question(names: dict[str, Counter[str]], n: int, folder: Path, noun: Noun) 
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return first_names(names, NAMED)

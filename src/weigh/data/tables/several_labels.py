@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = ["Labels", "joined_labels", "label_columns", "labels_of"]
@@ -175,7 +175,7 @@ def _joined(rows: Sequence[Sequence[str]]) -> list[str | None]:
 def _from_marks(columns: Columns, several: Sequence[str]) -> Labels:
     rows = len(next(iter(columns.values()), []))
     marked = [[name for name in several if MARKS.get((columns[name][i] or "").strip().casefold())] for i in range(rows)]
-    names = ", ".join(several[:8]) + (", …" if len(several) > 8 else "")
+    names = first_names(several, 8)
     if all(len(row) == 1 for row in marked):
         sentence = text("The label is the column that holds 1: {c}.", "标签为取值 1 的列：{c}。", c=names)
         return Labels([row[0] for row in marked], None, _note(sentence))
