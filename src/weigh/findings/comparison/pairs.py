@@ -56,14 +56,45 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     assert comparisons is not None
     difference = comparisons.of(winner, other)
     gain = gain_of(difference, evidence.metric)
-    detectable = scaled(difference.detectable, evidence.metric, n=gain.n, method="80 % power at this level")
-    estimates = {
-        "difference": gain,
-        "level": share(evidence.level),
-        "pairs": count(comparisons.count, "pairs"),
-    }
+    estimates = {"difference": gain, "level": share(evidence.level), "pairs": count(comparisons.count, "pairs")}
     estimates |= _descriptions(difference)
     a, b = evidence.label(winner), evidence.label(other)
+    sentence = _say(evidence, difference, gain, estimates)
+    same = difference.relation == "undecided" and evidence.same_answers(winner, other)
+    if same:
+        sentence += text(
+            "So far both gave the same answers to all examples that both have answered.",
+            "到目前为止，凡两者都回答过的样本，两者的回答完全相同。",
+        )
+    if gain.low is not None:
+        sentence += _scope(evidence, comparisons.count)
+    return Finding(
+        id=f"comparison:{winner}:{other}",
+        kind="comparison",
+        **asked("comparison", VERDICTS[difference.relation], a=a, b=b),
+        claim=evidence.claim,
+        relation=difference.relation,
+        sentence=sentence,
+        estimates=estimates,
+        assumptions=[
+            *assumptions_of(evidence, [winner, other]),
+            *_common(evidence, difference),
+            *_extrapolated(evidence, [winner, other]),
+        ],
+        candidates=[winner, other],
+        next=[]
+        if difference.relation != "undecided"
+        else [TAKE_THE_CHEAPER]
+        if same
+        else _settle(evidence, difference, estimates),
+        figure=figure,
+        references=REFERENCES,
+    )
+
+
+def _say(evidence: Evidence, difference: Difference, gain: Estimate, estimates: dict[str, Estimate]) -> Text:
+    """Who is better, and by how much; what the sentence names is put into `estimates`."""
+    a, b = evidence.label(difference.a), evidence.label(difference.b)
     values = {"a": a, "b": b, "d": amount(gain)}
     if gain.low is None:
         estimates.pop("level")
@@ -102,6 +133,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
             "{a} 与 {b} 孰优孰劣尚无定论：差值为 {d}（正值表示 {a} 领先）。",
             **values,
         )
+        detectable = scaled(difference.detectable, evidence.metric, n=gain.n, method="80 % power at this level")
         if math.isfinite(detectable.value):
             estimates["detectable"] = detectable
             estimates["power"] = share(0.8)
@@ -118,46 +150,15 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
                 "无论差异多大，此类研究都没有 {p} % 的机会发现它。",
                 p=80,
             )
-    same = difference.relation == "undecided" and evidence.same_answers(winner, other)
-    if same:
-        sentence += text(
-            "So far both gave the same answers to all examples that both have answered.",
-            "到目前为止，凡两者都回答过的样本，两者的回答完全相同。",
-        )
-    if gain.low is not None:
-        sentence += _scope(evidence, comparisons.count)
-    return Finding(
-        id=f"comparison:{winner}:{other}",
-        kind="comparison",
-        **asked("comparison", VERDICTS[difference.relation], a=a, b=b),
-        claim=evidence.claim,
-        relation=difference.relation,
-        sentence=sentence,
-        estimates=estimates,
-        assumptions=[
-            *assumptions_of(evidence, [winner, other]),
-            *_common(evidence, difference),
-            *_extrapolated(evidence, [winner, other]),
-        ],
-        candidates=[winner, other],
-        next=[]
-        if difference.relation != "undecided"
-        else [TAKE_THE_CHEAPER]
-        if same
-        else _settle(evidence, difference, estimates),
-        figure=figure,
-        references=REFERENCES,
-    )
+    return sentence
 
 
 def _descriptions(difference: Difference) -> dict[str, Estimate]:
     """Numbers about the pair that decide nothing and stand in no sentence."""
-    descriptions = {}
-    if difference.folds > 1 and math.isfinite(difference.wins):
-        method = "share of the runs that both have, ties half; a description"
-        wins = share(difference.wins, n=difference.folds, n_unit="runs", method=method)
-        descriptions["wins"] = wins
-    return descriptions
+    if difference.folds < 2 or not math.isfinite(difference.wins):
+        return {}
+    method = "share of the runs that both have, ties half; a description"
+    return {"wins": share(difference.wins, n=difference.folds, n_unit="runs", method=method)}
 
 
 def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
