@@ -122,9 +122,10 @@ def time_address(
     from weigh.train.timing import time_model
 
     own = [c for c in candidates if c.model == address]
-    trained = [one for c in own for one in trained_recipes(recipe_of(spec, c), spec.task)]
-    recipes, options = [RECIPES.get(name) for name, _ in trained], [chosen for _, chosen in trained]
-    low_rank = [chosen for recipe, chosen in zip(recipes, options, strict=True) if recipe.low_rank]
+    trained = [
+        (RECIPES.get(name), options) for c in own for name, options in trained_recipes(recipe_of(spec, c), spec.task)
+    ]
+    recipes = [recipe for recipe, _ in trained]
     with computing(threads=setting.threads):
         return time_model(
             address,
@@ -133,8 +134,8 @@ def time_address(
             passes=passes,
             steps=steps,
             frozen={recipe.frozen for recipe in recipes},
-            balanced=any(chosen.get("class_weights") == "balanced" for chosen in options),
-            low_rank=low_rank,
+            balanced=any(options.get("class_weights") == "balanced" for _, options in trained),
+            low_rank=[options for recipe, options in trained if recipe.low_rank],
             layers=any(recipe.layers for recipe in recipes),
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),

@@ -122,13 +122,13 @@ def time_model(
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers. Half precision
     # is for training; features and answers are computed as the saved model computes them (docs/decisions/arithmetic.md).
     chosen, answering = (best_precision(setting.device), "fp32") if precision == "auto" else (precision, precision)
-    found: dict[str, Any] = {}
+    timed: dict[str, Any] = {}
     if passes:
         reading = read_pass(lambda: forward(answering), setting.device, net, enough)
         alike = setting.device != "cpu" or setting.threads == 1  # the study computes as the reading did
         seconds = (reading.wall if alike else _seconds(forward, answering, setting.device, enough)) / n
         cost = {"seconds_per_picture": reading.seconds / n, "delay": reading.delay}
-        found |= {
+        timed |= {
             "precision_head": answering,
             "precision_network": chosen,
             "seconds_per_example": max(seconds, task.feed.reading_seconds),
@@ -138,17 +138,17 @@ def time_model(
             "model": None if known is None else {**known, **cost},
         }
         if batch.ndim == 4 and (examples is None or not examples.kind.placed):
-            found["image_size"] = batch.shape[-1]
+            timed["image_size"] = batch.shape[-1]
     if not steps:
-        return found
+        return timed
     if network:
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
-        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / n
+        timed["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / n
     for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)
         seconds = _seconds(step, chosen, setting.device, enough) / n
-        found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
+        timed["seconds_per_low_rank_step_example"] = max(seconds, timed.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
     whole, shape = net, (batch.shape[2], batch.shape[3]) if batch.ndim == 4 else (0, 0)
     for at, name in CUTS.items():
@@ -156,8 +156,8 @@ def time_model(
             with suppress(ModelError):
                 stage = whole.split(shape=shape, native=model.preprocessing.size, address=address, at=at)
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
-                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / n
-    return found
+                timed[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / n
+    return timed
 
 
 def _targets(examples: Examples | None, setting: Setting, batch: torch.Tensor) -> Callable[[], torch.Tensor] | None:
