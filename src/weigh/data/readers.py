@@ -95,7 +95,7 @@ def read_and_check(
     """The examples that can be used, and every problem: what the reader set aside first, then what the checks found.
 
     Raises:
-        SpecError: No such task, or it is only planned.
+        SpecError: No such task.
         DataError: Nothing usable.
     """
     chosen = TASKS.get(task)
