@@ -66,7 +66,7 @@ def count_workers(spec: StudySpec) -> int:
 
 
 def usable_cores() -> int:
-    """The processor's cores, or fewer where OMP_NUM_THREADS allows fewer: who shares a machine says so for all programs there."""
+    """The processor's cores, or fewer where OMP_NUM_THREADS allows fewer: users who share a machine set it for all their programs."""
     cores, allowed = os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(cores, int(allowed)) if allowed.isdecimal() and int(allowed) > 0 else cores
 

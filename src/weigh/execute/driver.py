@@ -183,7 +183,7 @@ def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _
 
 
 def _remember_decided(ledger: Ledger, planner: Planner, forecast: Forecast) -> None:
-    """What a plan that was made while the study runs says otherwise than the one before."""
+    """Store what may have changed with a plan that was made while the study runs."""
     ledger.set_planned(forecast.plan.runs)
     ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
     planner.keep_left_out(forecast)
@@ -298,7 +298,7 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
 
 
 def _skipped(forecast: Forecast) -> dict[str, list[str]]:
-    """What is usual or was asked for and does not run, and why, in both languages."""
+    """What does not run though it usually does or was asked for -> why, in both languages."""
     reasons = {
         **forecast.plan.skipped,
         "passed-over": forecast.passed,

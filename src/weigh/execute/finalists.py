@@ -42,7 +42,7 @@ class Narrow(NamedTuple):
 
 
 def finalists_key(spec: StudySpec, whole: Plan) -> str:
-    """Under which it is kept who goes on: with other folds, options or weights, or with another budget, it is decided anew.
+    """The name of the fact that holds the finalists: with other folds, options or weights, or with another budget, they are chosen anew.
 
     Args:
         spec: As it was asked for.

@@ -57,7 +57,7 @@ class LeftOut:
         return tuple(self._kept["models"])
 
     def everyone(self, models: Collection[str], stopped: Collection[str]) -> tuple[str, ...]:
-        """Candidates that are left out, with these."""
+        """Ids of all candidates that are left out: those that are kept here, `stopped`, and all of `models`."""
         ids = {c.id for c in self.candidates if c.model in models}
         return tuple(sorted({*self.stopped, *stopped, *ids}))
 
@@ -154,7 +154,7 @@ def with_heads(plan: Plan, whole: Plan, models: Collection[str]) -> Plan:
 
 
 def joined(sentences: Sequence[Text | None]) -> Text | None:
-    """All of them; None where there are none."""
+    """The sentences one after the other, without those that are None; None where all are."""
     told = [one for one in sentences if one is not None]
     return sum(told[1:], told[0]) if told else None
 

@@ -168,7 +168,7 @@ class Fitting:
         return sum(predict_seconds([run], timing, len(self.prepared.examples)) for run in runs)
 
     def _once_timed(self, models: Sequence[str], fits: Callable[[], bool]) -> bool:
-        """Whether something fits, also once steps of training are timed: the fastest model's first, and no more of them than it takes to know better."""
+        """Whether something fits with measured steps of training. Models are timed one by one, the fastest first, until it does not fit."""
         for model in sorted(models, key=lambda model: self.model_timings.of(model).get("seconds_per_example", 0.0)):
             if not fits():
                 return False

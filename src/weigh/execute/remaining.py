@@ -56,7 +56,7 @@ class Remaining:
         self.predicted = self.finished + seconds
 
     def left(self, now: float) -> float:
-        """Seconds, never less than nothing, nor than the present phase of the present job still takes."""
+        """Seconds that are left: at least 0, and at least what the present phase of the present job still takes."""
         return max(self._left(now), 0.0 if self.phase_ends is None else self.phase_ends - now)
 
     def _left(self, now: float) -> float:

@@ -53,7 +53,7 @@ class _Shortlist(NamedTuple):
         }
 
     def words(self, beside: Sequence[str], late: Collection[str] = ()) -> Text:
-        """For whoever watches, and for the report.
+        """What is said of the choice, on the terminal and in the report.
 
         Args:
             beside: Recipes that need no model, which are tried too.

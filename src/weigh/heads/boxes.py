@@ -238,7 +238,7 @@ def _in_picture(
 
 
 def _own_answers(head: nn.Module, maps: list[torch.Tensor], batch: Batch, _width: int) -> np.ndarray:
-    """Of a model's own detector, which drops what is the same in its own way."""
+    """The answers of a model's own detector, which drops repeated detections in its own way."""
     assert batch.sizes is not None
     assert batch.frame is not None
     threshold, detections = float(head.threshold), []

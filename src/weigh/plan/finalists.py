@@ -130,7 +130,7 @@ def take_finalists(
 
 
 def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
-    """That these came before others that go on, and are not trained for want of time."""
+    """The sentence on models that scored better than the finalists, whose other recipes there is no time for."""
     return text(
         "{o} would take longer than {b} with {m}, and so {n:|does|do} not run with {k:|it|them}.",
         "{o} 与 {m} 组合所需的时间会超过 {b}，因此不运行。",

@@ -164,7 +164,7 @@ def pass_seconds(runs: Sequence[Run], timing: Mapping[str, Any], n_examples: int
 
 
 def heads_in(runs: Sequence[Run]) -> float:
-    """As many heads on the largest training part take as long as these: smaller ones are faster."""
+    """The number of heads, counted in heads on the largest training part: one on half as many examples takes half as long and counts half."""
     return sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)
 
 

@@ -125,7 +125,7 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
 
 
 def less_of(spec: StudySpec, recipe: RecipeSpec, less: LessTraining) -> dict[str, Any]:
-    """The options of a recipe that become others: what the user set himself stays."""
+    """The options of a recipe that are changed, with their new values; options that the user set are not changed."""
     own = recipe_options(recipe, spec.task)
     options: dict[str, Any] = {}
     if less.epochs is not None and "epochs" in own and "epochs" not in recipe.overrides:

@@ -75,7 +75,7 @@ class Plan:
         )
 
     def number(self, run: Run) -> int:
-        """Which of `counts` a run of the main design is part of, from 0."""
+        """The number, from 0, of the fold or repeat (as in `counts`) that a run of the main design is part of."""
         return run.fold if run.candidate in self.folds else run.repeat
 
 

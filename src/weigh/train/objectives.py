@@ -43,7 +43,7 @@ class Objective(Protocol):
 
     @property
     def head(self) -> nn.Module:
-        """Helps, and is thrown away."""
+        """What stands on the body for this loss alone; it is trained too and not kept."""
         ...
 
     def cut(self, shuffled: np.ndarray, size: int) -> list[np.ndarray]:

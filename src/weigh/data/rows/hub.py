@@ -191,7 +191,7 @@ def _advice(name: str, error: Exception) -> Text:
 
 
 def _from_hub(name: str) -> Text:
-    """What the library is needed for: who mistyped a path reads what it was taken for."""
+    """What the library is needed for. It names the address, so that a user who mistyped a path sees that it was taken for one of the hub."""
     if Path(name).exists():
         return text("reading '{n}' from the hub", "从 hub 读取“{n}”", n=name)
     return text(

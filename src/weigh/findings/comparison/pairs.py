@@ -93,7 +93,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
 
 
 def _say(evidence: Evidence, difference: Difference, gain: Estimate, estimates: dict[str, Estimate]) -> Text:
-    """Who is better, and by how much; what the sentence names is put into `estimates`."""
+    """Which of the two is better, and by how much; what the sentence names is put into `estimates`."""
     a, b = evidence.label(difference.a), evidence.label(difference.b)
     values = {"a": a, "b": b, "d": amount(gain)}
     if gain.low is None:
