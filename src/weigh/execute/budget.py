@@ -41,10 +41,8 @@ MEMBERS = 3  # candidates that an average is taken to have, where one is to be s
 LATE = 0.1  # share of the budget by which a refit may end too late before its network is left out
 SHARE = 0.85  # share of the time left that may be planned: how slow something is shows only afterwards
 SEEN_SHARE = 0.95  # the same for work of which a part ran: its pace is known
-# Seconds that are added to what was forecast and to what was measured, so that the first short job does not decide the pace alone.
-TRUST = 10.0
-# A feature pass that took less than this share of its forecast was none: the features were in the cache. It says nothing about other passes.
-KEPT = 0.05
+TRUST = 10.0  # seconds added to both forecast and measured time, so that the first short job does not decide the pace
+KEPT = 0.05  # a pass that took less than this share of its forecast found its features in the cache and tells no pace
 
 
 @dataclass
