@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,24 @@ REFERENCES = [
     "Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers Generalize to ImageNet?, ICML",
     "Newcombe (1998), Interval estimation for the difference between independent proportions, Stat. Med. 17",
 ]
+
+
+class Side(NamedTuple):
+    """One of two sets that are compared.
+
+    Attributes:
+        title: What sentences call it.
+        models: Measured on it.
+    """
+
+    name: str
+    title: Text
+    models: MeasuredSet
+
+    @property
+    def some_model(self) -> Measured:
+        """One of the models: they all have the same metric and the same targets."""
+        return next(iter(self.models.measured.values()))
 
 
 @FINDINGS.named("shift")
@@ -111,37 +130,28 @@ def read_shift(
     if not sets:
         return []
     set_titles = {**TITLES, **{n: text('"{n}"', "“{n}”", n=n) for n in sets if n not in TITLES}, **(titles or {})}
-    reference, *others = sets
-    others = [name for name in others if set(sets[name].measured) & set(sets[reference].measured)]
+    first, *further = (Side(name, set_titles[name], models) for name, models in sets.items())
+    others = [side for side in further if side.models.measured.keys() & first.models.measured.keys()]
     findings = []
-    for name in others:
+    for side in others:
         shift = compare_sets(
-            sets[reference], sets[name], rng=rng, level=level, rope=rope, draws=draws, sets=len(others)
+            first.models, side.models, rng=rng, level=level, rope=rope, draws=draws, sets=len(others)
         )
-        metric = next(iter(sets[name].measured.values())).metric
-        pair = (sets[reference], sets[name])
-        pair_titles = (set_titles[reference], set_titles[name])
         chosen = subject if subject in shift.models else None
-        findings.append(_drop(kind, name, (reference, name), shift, pair, pair_titles, metric, label, chosen))
+        findings.append(_drop(kind, (first, side), shift, label, chosen))
         if shift.ranking is not None:
-            findings.append(read_ranking(name, shift, pair_titles, label, chosen))
+            findings.append(read_ranking(side.name, shift, (first.title, side.title), label, chosen))
     return findings
 
 
 def _drop(
-    kind: Kind,
-    name: str,
-    names: tuple[str, str],
-    shift: Shift,
-    pair: tuple[MeasuredSet, MeasuredSet],
-    titles: tuple[Text, Text],
-    metric: Metric,
-    label: Callable[[str], str],
-    subject: str | None,
+    kind: Kind, sides: tuple[Side, Side], shift: Shift, label: Callable[[str], str], subject: str | None
 ) -> Finding:
+    first, second = sides
+    metric = second.some_model.metric
     judged = shift.mean if subject is None else shift.models[subject]
     drop = in_points(judged.drop)
-    apart = _only_in_one(kind, pair)
+    apart = _only_in_one(kind, sides)
     verdict = _judge(judged.drop, metric) if not apart else "undecided"
     models = len(shift.models)
     estimates = {
@@ -157,8 +167,8 @@ def _drop(
         "m": metric.title,
         "n": judged.second.n,
         "u": text("groups", "组") if judged.second.n_unit == "groups" else text("examples", "个样本"),
-        "one": titles[0],
-        "two": titles[1],
+        "one": first.title,
+        "two": second.title,
         "k": models,
         "c": "" if subject is None else label(subject),
     }
@@ -184,14 +194,14 @@ def _drop(
     if models > 1 and not apart:
         sentence += _of_all(shift, estimates, subject)
     return Finding(
-        id=f"shift:{name}",
+        id=f"shift:{second.name}",
         kind="shift",
-        **asked("shift", verdict, t=titles[1]),
+        **asked("shift", verdict, t=second.title),
         claim="these_models",
         severity="problem" if verdict == "no" else "evidence",
         sentence=sentence,
         estimates=estimates,
-        assumptions=_assume(_class_shares(kind, shift, pair, titles, metric, subject, judged)),
+        assumptions=_assume(_class_shares(kind, sides, shift, subject, judged)),
         candidates=list(shift.models) if subject is None else [subject],
         next=[
             text(
@@ -201,7 +211,7 @@ def _drop(
         ]
         if verdict == "no"
         else [],
-        figure=_figure(names, shift, label, metric),
+        figure=_figure((first.name, second.name), shift, label, metric),
         table=[_row(label(key), model_drop) for key, model_drop in shift.models.items()],
         references=REFERENCES,
     )
@@ -231,9 +241,9 @@ def _assume(class_shares: Sequence[Assumption]) -> list[Assumption]:
     ]
 
 
-def _only_in_one(kind: Kind, pair: tuple[MeasuredSet, MeasuredSet]) -> int:
+def _only_in_one(kind: Kind, sides: tuple[Side, Side]) -> int:
     """How many classes occur in one of the sets alone; 0 where examples have not one label each."""
-    first, second = (next(iter(side.measured.values())).target for side in pair)
+    first, second = (side.some_model.target for side in sides)
     return len(np.setxor1d(first, second)) if kind.exclusive else 0
 
 
@@ -307,30 +317,25 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
 
 
 def _class_shares(
-    kind: Kind,
-    shift: Shift,
-    pair: tuple[MeasuredSet, MeasuredSet],
-    titles: tuple[Text, Text],
-    metric: Metric,
-    subject: str | None,
-    judged: Drop,
+    kind: Kind, sides: tuple[Side, Side], shift: Shift, subject: str | None, judged: Drop
 ) -> list[Assumption]:
     """Whether other shares of the classes could make the drop: the first set weighted to the second's shares."""
     models = list(shift.models) if subject is None else [subject]
     if not kind.exclusive:
         return []
-    targets = [next(iter(side.measured.values())).target for side in pair]
+    first, second = sides
+    targets = [side.some_model.target for side in sides]
     classes = int(max(t.max(initial=0) for t in targets)) + 1
     shares = [np.bincount(t, minlength=classes) / max(len(t), 1) for t in targets]
     name = text("Both sets have the same shares of the classes", "两个集合的类别占比相同")
     if ((shares[0] == 0) & (shares[1] > 0)).any():
         return [Assumption(name=name, outcome="violated")]
     weights = (shares[1] / np.where(shares[0] > 0, shares[0], 1.0))[targets[0]]
-    scores = [_score(pair[0].measured[m], weights) for m in models]
+    scores = [_score(first.models.measured[m], weights) for m in models]
     value = float(np.mean(scores))
     if not math.isfinite(value):
         return []
-    alike = abs(value - judged.first.value) < metric.rope
+    alike = abs(value - judged.first.value) < second.some_model.metric.rope
     return [
         Assumption(
             name=name,
@@ -338,8 +343,8 @@ def _class_shares(
             detail=text(
                 "With the class shares of {two}, the score on {one} would be {v:.3f} instead of {a:.3f}.",
                 "若按{two}的类别占比加权，在{one}上的得分为 {v:.3f}，而不是 {a:.3f}。",
-                one=titles[0],
-                two=titles[1],
+                one=first.title,
+                two=second.title,
                 v=value,
                 a=judged.first.value,
             ),
