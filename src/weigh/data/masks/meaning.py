@@ -37,7 +37,8 @@ DENSE, HOLES = 4, 24
 MOST_INDICES = 200  # more values side by side are levels of grey, and 255 is the brightest of them
 # Values between black and white are the edges of a smoothed mask if there are SMOOTHED of them, or three on less than this share of all pixels.
 SMOOTHED, EDGES = 8, 0.1
-STRAY = 1e-4  # a value in few masks that fewer than this share of all pixels have is told to the user, as a mistake perhaps
+# A value in few masks that fewer than this share of all pixels have is told to the user: it may be a mistake.
+STRAY = 1e-4
 OTHER = 1 << 40  # added to a value that can be no colour
 
 

@@ -233,11 +233,7 @@ def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _one_root(by_setting: dict[str, Listing], noun: Noun) -> tuple[Path, list[str]]:
-    """A folder that holds all sources, and all paths relative to it.
-
-    Args:
-        by_setting: The setting that named a source -> the source.
-    """
+    """A folder that holds all sources, each by the setting that named it, and all paths relative to it."""
     names, sources = list(by_setting), list(by_setting.values())
     if all(source.root == sources[0].root for source in sources):
         root, paths = sources[0].root, [p for source in sources for p in source.path]

@@ -13,7 +13,7 @@ from weigh.data.rows.listing import set_aside
 from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.offsets import Counting
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = ["UNFIT", "counting_notes", "doubted_spans", "span_problems", "unfit_error"]
@@ -115,7 +115,7 @@ def _counting_note(files: Sequence[str], way: Counting) -> Problem:
         "The numbers of entities are read as {t} ({f}): so they fit the {w}.",
         "实体的编号按“{t}”读取（{f}）：这样与{w}相符。",
         t=way.title,
-        f=", ".join(files[:LISTED]) + (", …" if len(files) > LISTED else ""),
+        f=first_names(files, LISTED),
         w=text("texts that are given with them", "随附的实体文本") if way.sure else text("borders of words", "词的边界"),
     )  # fmt: skip
     if way.sure:

@@ -134,9 +134,7 @@ def read_shift(
     others = [side for side in further if side.models.measured.keys() & first.models.measured.keys()]
     findings = []
     for side in others:
-        shift = compare_sets(
-            first.models, side.models, rng=rng, level=level, rope=rope, draws=draws, sets=len(others)
-        )
+        shift = compare_sets(first.models, side.models, rng=rng, level=level, rope=rope, draws=draws, sets=len(others))
         chosen = subject if subject in shift.models else None
         findings.append(_drop(kind, (first, side), shift, label, chosen))
         if shift.ranking is not None:
