@@ -81,7 +81,7 @@ def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[
         sentence = text(
             "All probabilities of {m} are zero or one, those of others are not.",
             "{m} 的概率非零即一，其他模型则不是。",
-            m=", ".join(names[:5]) + (", …" if len(names) > 5 else ""),
+            m=first_names(names, 5),
         )
         why = text(
             "If they are decisions written as probabilities, metrics that need probabilities (AUROC, log loss …) and calibration are unfair to them.",

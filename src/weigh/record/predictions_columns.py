@@ -17,7 +17,7 @@ from weigh.data.rows.columns import nearest_columns
 from weigh.data.tables.cells import as_cell
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.errors import DataError
-from weigh.language import Text, join_texts, text
+from weigh.language import Text, first_names, join_texts, text
 from weigh.problem import Problem
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def further_columns(
 
 
 def _listed(names: Sequence[str], limit: int = 8) -> str:
-    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
+    return first_names(names, limit)
 
 
 def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

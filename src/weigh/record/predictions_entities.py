@@ -374,7 +374,7 @@ def _silent(answers: Sequence[Aligned]) -> list[Problem]:
             text(
                 "No entity at all: {m}. Nothing was learnt, or the tags were written wrongly.",
                 "一个实体都没有：{m}。可能什么都没学到，也可能标记写错了。",
-                m=", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else ""),
+                m=first_names(names, LISTED),
             ),
             do=text("Check how these tags were written.", "请检查这些标记是如何写出的。"),
         )
