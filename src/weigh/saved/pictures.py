@@ -77,19 +77,19 @@ class AnswerFiles:
         self.rows = [
             (target, form.whole, form.whole.rows(self.names, self.classes)) for target, form in self.forms if form.whole
         ]
-        for target, whole, _ in self.rows:
+        for target, layout, _ in self.rows:
             if not growing.size(target):
-                growing.append(target, whole.head)
+                growing.append(target, layout.head)
 
     def write(self, i: int, decision: Any) -> None:
         """The files of example `i`, and its rows in those that hold all."""
         for target, form in self.forms:
             if form.each is not None:
                 write_file(target / self.names_of[form.suffix][i], form.each(decision), flush=False)
-        for target, whole, rows_of in self.rows:
+        for target, layout, rows_of in self.rows:
             if rows := rows_of(i, decision):
-                before = whole.between if self.growing.size(target) > len(whole.head) else b""
-                self.growing.append(target, before + whole.between.join(rows))
+                before = layout.between if self.growing.size(target) > len(layout.head) else b""
+                self.growing.append(target, before + layout.between.join(rows))
         if self.overlays is not None:
             png = io.BytesIO()
             draw = self.kind.drawn
@@ -111,8 +111,8 @@ class AnswerFiles:
 
     def close(self) -> None:
         """What stands behind the last row."""
-        for target, whole, _ in self.rows:
-            self.growing.append(target, whole.tail)
+        for target, layout, _ in self.rows:
+            self.growing.append(target, layout.tail)
 
 
 def refuse_collisions(files: Sequence[tuple[str, Path]], folders: Sequence[tuple[str, Path, str]]) -> None:
