@@ -14,7 +14,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -100,13 +99,11 @@ def limit(given: Given) -> dict[str, Any]:
     from weigh.models.network import make_network
     from weigh.models.pretrained import load_model
     from weigh.plan.prepare import prepare
-    from weigh.train.device import autocast, best_precision
     from weigh.train.features import forward_all
 
     torch.set_num_threads(given["threads"])
     spec = study_spec(given)
     examples = prepare(spec).examples
-    precision = best_precision("cpu")
     found: dict[str, Any] = {"pass": 0.0, "pass_folded": 0.0, "pictures": len(examples)}
     for number, address in enumerate(spec.models):
         model = load_model(address, pretrained=True, offline=True)
@@ -115,11 +112,11 @@ def limit(given: Given) -> dict[str, Any]:
             found["decode"] = _decode(examples, model.preprocessing, given["threads"])
         body = make_network(model, 2).body.eval().to(memory_format=torch.channels_last)
         resident = torch.randn(min(RESIDENT, len(examples)), 3, size, size).to(memory_format=torch.channels_last)
-        found["pass"] += _pass(body, resident, len(examples), autocast, precision)
+        found["pass"] += _pass(body, resident, len(examples))
         body = fold_batch_norms(body, torch.zeros(2, 3, size, size)).eval().to(memory_format=torch.channels_last)
-        found["pass_folded"] += _pass(body, resident, len(examples), autocast, precision)
+        found["pass_folded"] += _pass(body, resident, len(examples))
         if given.get("keep"):
-            setting = _setting(spec, examples, given["threads"], precision)
+            setting = _setting(spec, examples, given["threads"])
             np.save(
                 Path(given["keep"]) / f"features-{number}.npy",
                 forward_all(body, model.preprocessing, examples, setting),
@@ -127,10 +124,10 @@ def limit(given: Given) -> dict[str, Any]:
     return found
 
 
-def _pass(body: Any, resident: Any, n: int, autocast: Callable, precision: str) -> float:
+def _pass(body: Any, resident: Any, n: int) -> float:
     import torch
 
-    with torch.inference_mode(), autocast("cpu", precision):
+    with torch.inference_mode():  # in single precision, as features are computed
         body(resident[:BATCH])
         with clock() as timed:
             for start in range(0, n, BATCH):
@@ -154,7 +151,7 @@ def _decode(examples: Any, preparation: Any, threads: int) -> float:
     return timed.seconds
 
 
-def _setting(spec: Any, examples: Any, threads: int, precision: str) -> Any:
+def _setting(spec: Any, examples: Any, threads: int) -> Any:
     from weigh.run import Setting
 
     return Setting(
@@ -162,7 +159,6 @@ def _setting(spec: Any, examples: Any, threads: int, precision: str) -> Any:
         examples.classes,
         spec.metrics.primary,
         threads=threads,
-        precision=precision,
         offline=True,
     )
 
