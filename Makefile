@@ -80,6 +80,7 @@ bench-choice: $(VENV)/test.stamp
 	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing features $(CHOICE)
 	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing sealed $(CHOICE)
 	$(BENCH_PYTHON) -m benchmarks.choosing publish $(CHOICE)
+	$(BENCH_PYTHON) -m benchmarks.choosing texts
 
 # Who predicts best after the same minutes on the same core: writes docs/benchmarks/result.md. Hours; pictures and texts of WEIGH_TEST_DATA.
 # make bench-result RESULT=FOLDER, outside the checkout, where data and records are kept; a stopped run goes on. The other tools: make

@@ -1,8 +1,9 @@
 """What is published about pretrained models, as one table: `python -m benchmarks.catalogue CHECKOUT` writes src/weigh/models/published.csv.
 
 CHECKOUT is a git directory of huggingface/pytorch-image-models (Apache-2.0): accuracies stand in results/results-imagenet.csv, operations in
-results/benchmark-infer-*.csv. The rest is asked of the installed timm and torchvision. Encoders of texts are written down here by hand and
-have no source to check them by: parameters, licences and languages as they are commonly stated, no scores.
+results/benchmark-infer-*.csv. The rest is asked of the installed timm and torchvision. Encoders of texts are written down here by hand:
+parameters, licences and languages as they are commonly stated. Scores have those that stand in `choosing/mteb.csv` (MTEB's results, CC0-1.0):
+the mean accuracy over its twelve English classifications.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from benchmarks.choosing.mteb import read_encoders
 from weigh.models.published import spdx
 
 TABLE = Path(__file__).parents[1] / "src" / "weigh" / "models" / "published.csv"
@@ -47,6 +49,13 @@ FacebookAI/xlm-roberta-base,278.0,MIT,CommonCrawl (100 languages),multi
 google-bert/bert-base-multilingual-cased,177.9,Apache-2.0,Wikipedia (104 languages),multi
 intfloat/multilingual-e5-small,117.7,MIT,pairs of texts (100 languages),multi
 intfloat/multilingual-e5-base,278.0,MIT,pairs of texts (100 languages),multi
+sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2,117.7,Apache-2.0,paraphrases (50 languages),multi
+sentence-transformers/paraphrase-multilingual-mpnet-base-v2,278.0,Apache-2.0,paraphrases (50 languages),multi
+sentence-transformers/LaBSE,470.9,Apache-2.0,translations (109 languages),multi
+ibm-granite/granite-embedding-30m-english,30.3,Apache-2.0,pairs of texts,en
+ibm-granite/granite-embedding-107m-multilingual,107.0,Apache-2.0,pairs of texts (12 languages),multi
+Alibaba-NLP/gte-modernbert-base,149.0,Apache-2.0,pairs of texts,en
+mixedbread-ai/mxbai-embed-large-v1,335.1,Apache-2.0,pairs of texts,en
 """
 
 
@@ -131,8 +140,24 @@ def _torchvision() -> list[dict]:
 def _texts() -> list[dict]:
     names = ("address", "parameters", "licence", "pretraining", "language")
     rows = [dict(zip(names, row, strict=True)) for row in csv.reader(io.StringIO(TEXTS))]
+    encoders = read_encoders()
+    means = dict(zip(encoders.names, encoders.accuracy.mean(axis=(1, 2)), strict=True))
     empty = {"pixels": "", "gmacs": "", "score": "", "top5": "", "metric": "", "source": "", "file": ""}
-    return [{**empty, **row, "address": f"hf:{row['address']}", "reads": "texts", "default": 1} for row in rows]
+    return [
+        {
+            **empty, **row, "address": f"hf:{row['address']}", "reads": "texts", "default": 1,
+            **(_of_mteb(means[row["address"]], encoders.date) if row["address"] in means else {}),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _of_mteb(mean: float, date: str) -> dict[str, str]:
+    return {
+        "score": f"{100 * mean:.1f}",
+        "metric": "MTEB",
+        "source": f"MTEB results {date}, 12 English classifications",
+    }
 
 
 def _read(checkout: str, path: str) -> list[dict]:

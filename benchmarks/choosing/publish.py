@@ -14,10 +14,12 @@ import numpy as np
 
 from benchmarks.choosing.pools import DEVELOPMENT
 
-__all__ = ["tables", "write_page"]
+__all__ = ["TEXTS", "tables", "write_page", "write_tables"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "choosing.md"
-START, END = "<!-- tables: written by python -m benchmarks.choosing publish -->", "<!-- end of tables -->"
+PICTURES = "<!-- tables: written by python -m benchmarks.choosing publish -->"
+TEXTS = "<!-- table: written by python -m benchmarks.choosing texts -->"
+END = "<!-- end of tables -->"
 BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 Row = dict[str, Any]
 
@@ -204,6 +206,11 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def write_page(rows: Sequence[Row]) -> None:
-    """The tables into the page; the words around them stay."""
-    before, rest = PAGE.read_text("utf-8").split(START)
-    PAGE.write_text(f"{before}{START}\n\n{tables(rows)}\n\n{END}{rest.split(END)[1]}", "utf-8")
+    """The tables of the replays into the page."""
+    write_tables(PICTURES, tables(rows))
+
+
+def write_tables(start: str, written: str) -> None:
+    """Tables into the page after the line `start`, up to the next `END`; the words around them stay."""
+    before, rest = PAGE.read_text("utf-8").split(start)
+    PAGE.write_text(f"{before}{start}\n\n{written}\n\n{END}{rest.split(END, 1)[1]}", "utf-8")

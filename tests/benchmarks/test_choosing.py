@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from benchmarks.choosing import draws, policies
+from benchmarks.choosing import draws, policies, texts
 from benchmarks.choosing.draws import FOLDS, new_draw
 from benchmarks.choosing.encoders import CANDIDATES
 from benchmarks.choosing.features import Pool
+from benchmarks.choosing.mteb import DRAWS, TASKS, Encoders, read_encoders
 from benchmarks.choosing.policies import POLICIES, RULE, leep, prior_order
 from benchmarks.choosing.publish import tables
 from benchmarks.choosing.replays import replay
@@ -124,3 +125,25 @@ def test_leep_is_zero_where_the_head_tells_the_classes_and_the_entropy_where_it_
     assert leep(np.eye(4)[target], target) == pytest.approx(0)
     share = np.array([2, 3, 1]) / 6
     assert leep(np.full((6, 4), 0.25), target) == pytest.approx((share * np.log(share)).sum())
+
+
+def test_published_text_encoders_are_complete():
+    encoders = read_encoders()
+    assert encoders.accuracy.shape == (len(encoders.names), len(TASKS), DRAWS)
+    assert len(set(encoders.names)) == len(encoders.names) > 70
+    assert ((encoders.accuracy > 0) & (encoders.accuracy <= 1)).all()
+
+
+def test_regret_of_text_policies_where_it_is_known(monkeypatch):
+    """Encoders differ by 1 point from each to the next on every data set but one, where the order is turned; experiments agree."""
+    monkeypatch.setattr(texts, "POOLS", 20)
+    n, turned = 12, 3
+    accuracy = np.tile(0.5 + np.arange(n)[:, None, None] / 100, (1, len(TASKS), DRAWS))
+    accuracy[:, turned] = accuracy[::-1, turned]
+    lost = texts.regrets(Encoders(tuple("abcdefghijkl"), np.full(n, 50.0), accuracy, "2026-01-01"), draws=1)
+    probe, prior = lost["probe of all"], lost["published score alone"]
+    assert probe.max() < 1e-9
+    assert np.delete(prior, turned).max() < 1e-9
+    assert 9 <= prior[turned] <= 11  # it takes the worst of ten, that is 9 to 11 places behind
+    assert 5 <= lost["probe of the first 5 by it (as weigh's shortlist)"][turned] <= 7
+    assert 0 < lost["at random"].mean() < 9

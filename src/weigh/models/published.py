@@ -1,7 +1,7 @@
 """What is published about pretrained models: sizes, operations, scores, licences. One small table that ships with weigh. Torch-free.
 
 `published.csv` is written by `benchmarks/catalogue.py`: models of pictures from timm's results (Apache-2.0) and the weights of torchvision, each
-row with its source; models of texts from a list made by hand, without scores and without a source to check it by. After it:
+row with its source; models of texts from a list made by hand, some with scores from MTEB's results (CC0-1.0). After it:
 `models/listing.py` (`weigh models`), `execute/evaluation.py`, the nearest names of a misspelt one.
 """
 
@@ -28,7 +28,8 @@ class Published(NamedTuple):
         reads: What it is made for, as `media.Medium.reads`.
         default: What its source loads where only the architecture is named.
         parameters: In millions; `pixels`: side of the pictures that the score and the operations are of; `gmacs`: billions of multiply-adds.
-        score, top5: In per cent, of `metric` ("top-1": on the ILSVRC2012 validation pictures).
+        score, top5: In per cent, of `metric` ("top-1": on the ILSVRC2012 validation pictures; "MTEB": mean accuracy of a head on frozen vectors over
+            twelve English classifications with a few texts of each class).
         pretraining: Data sets in their order ("ImageNet-21k > ImageNet-1k").
         language: "en", "zh", "multi"; "" where it is not asked.
         source: Of the scores, with its date or version.
