@@ -15,6 +15,7 @@ from tests.text_models import write_reviews
 from weigh.cli import rank
 from weigh.cli.main import main
 from weigh.cli.rank_study import failed_candidates, not_tried_words
+from weigh.findings.file import findings_file
 from weigh.language import text
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
@@ -53,6 +54,14 @@ def printed_by(command: list[str], width: int = 120) -> str:
         patch.setenv("COLUMNS", str(width))
         assert main(command) == 0
     return out.getvalue()
+
+
+def test_what_is_missing_for_a_ranking_are_groups_where_groups_count():
+    logits = np.random.default_rng(0).normal(size=(2, 160, 2)).astype(np.float32)
+    target = np.arange(160) % 2
+    for groups, words in ((np.arange(160) // 20, "more groups, at least 10"), (None, "more examples, at least 10")):
+        file = findings_file(make_results({"a": logits[:1], "b": logits[1:]}, target, groups=groups))
+        assert words in rank._why_no_table(file).en
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from weigh.findings.evidence import read_evidence
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import find_suspects, leading_heads
+from weigh.report.story import answer_of
 
 
 def study(before, after, *, n=800, wrong=40, seed=0, **options):
@@ -35,7 +36,9 @@ def test_a_clear_winner_stays():
     results, *_ = study({"a": 4.0, "b": 2.0}, {"a": 4.5, "b": 2.2})
     (found,) = cleaned.find(results)
     check(found, results)
-    assert (found.verdict, found.relation) == ("yes", "better")
+    assert (found.verdict, found.relation) == ("yes", None), "the question is not which one is better"
+    assert answer_of(found, "en") == "Yes"
+    assert found.sentence.en.count("(better)") == 2
     assert "comes out the same" in found.sentence.en
     assert found.estimates["score_after"].value > found.estimates["score_before"].value
     assert found.severity == "evidence"
@@ -45,7 +48,8 @@ def test_a_verdict_that_rests_on_the_suspects_is_a_problem():
     results, *_ = study({"a": 4.0, "b": 2.0}, {"a": 2.0, "b": 4.5})
     (found,) = cleaned.find(results)
     check(found, results)
-    assert (found.verdict, found.relation, found.severity) == ("no", "worse", "problem")
+    assert (found.verdict, found.severity, answer_of(found, "zh")) == ("no", "problem", "否")
+    assert "(worse)" in found.sentence.en
     assert found.next
 
 

@@ -76,6 +76,22 @@ def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
     assert not re.search("is better|优于", pair.sentence.en + pair.sentence.zh)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"n": 8}, "more examples are needed"), ({"groups": np.arange(400) // 50}, "more groups are needed")],
+)
+def test_further_runs_are_not_asked_for_where_examples_are_too_few(options, words):
+    pair = comparison.find(study([1.5, 1.4], **options))[0]
+    assert "cannot be compared" in pair.sentence.en
+    assert [words in step.en for step in pair.next] == [True]
+
+
+def test_no_interval_is_said_to_hold_where_there_is_none():
+    rest = comparison.find(study([1.5] * 10, n=8))[0]
+    assert rest.id == "comparison:rest"
+    assert "intervals" not in rest.sentence.en
+
+
 def test_of_the_same_answers_neither_more_repeats_nor_more_examples_are_advised():
     """A recipe that chooses, and always chose the other candidate of the study."""
     rng = np.random.default_rng(0)

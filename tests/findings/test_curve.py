@@ -39,7 +39,7 @@ def test_a_rising_curve_promises_a_gain():
     assert found.verdict == "yes"
     assert found.claim == "this_data"
     assert found.estimates["gain"].low > 1.0
-    assert found.estimates["predicted"].value > found.estimates["present"].value
+    assert found.estimates["predicted_score"].value > found.estimates["present"].value
     assert "2400" in found.sentence.en
     assert found.next
     assert [row["examples"] for row in found.figure.rows] == [150, 300, 600, 1200, 2400]
@@ -67,7 +67,7 @@ def test_a_falling_curve_predicts_nothing():
     (found,) = curve.find(results)
     check(found, results)
     assert found.verdict == "undecided"
-    assert "predicted" not in found.estimates
+    assert "predicted_score" not in found.estimates
     assert "nothing is predicted" in found.sentence.en
     assert not any(row.get("stage") for row in found.figure.rows)
 
@@ -85,7 +85,7 @@ def test_losses_are_turned_around():
     (found,) = curve.find(results)
     check(found, results)
     assert found.estimates["gain"].value > 0
-    assert found.estimates["predicted"].value < found.estimates["present"].value
+    assert found.estimates["predicted_score"].value < found.estimates["present"].value
 
 
 def test_all_candidates_are_drawn_and_the_winner_is_spoken_of():
@@ -97,13 +97,13 @@ def test_all_candidates_are_drawn_and_the_winner_is_spoken_of():
 
 
 def test_groups_make_the_prediction_less_certain():
-    alone = curve.find(study((0.3, 0.9, 1.5, 2.1)))[0].estimates["predicted"]
+    alone = curve.find(study((0.3, 0.9, 1.5, 2.1)))[0].estimates["predicted_score"]
     groups = np.repeat(np.arange(50), 30)
     results = study((0.3, 0.9, 1.5, 2.1), groups=groups)
     together = curve.find(results)[0]
     check(together, results)
-    assert together.estimates["predicted"].n_unit == "groups"
-    assert together.estimates["predicted"].n == 50
+    assert together.estimates["predicted_score"].n_unit == "groups"
+    assert together.estimates["predicted_score"].n == 50
     assert alone.n == 1500
 
 
@@ -134,7 +134,7 @@ def test_coverage_over_studies():
     for seed in range(40):
         results = study(tuple(separation[:4]), n=300, seed=seed, metrics={"primary": "accuracy"})
         (found,) = curve.find(results)
-        held.append("predicted" in found.estimates and found.estimates["predicted"].covers(truth[4]))
+        held.append("predicted_score" in found.estimates and found.estimates["predicted_score"].covers(truth[4]))
     assert sum(held) >= 34
 
 

@@ -146,6 +146,16 @@ def test_what_no_model_had_trained_on_is_left_out(members):
     assert "(lone)" in hardest.sentence.en
 
 
+def test_where_no_label_could_be_looked_at_none_is_cleared():
+    """Every class stands in one fold: no run that was tested on it had trained on it."""
+    target = np.array([0, 1] * 30)
+    logits = np.random.default_rng(0).normal(size=(1, 60, 2)).astype(np.float32)
+    labels = find(make_results({"a": logits}, target, winner="a", fold=target[None].astype(np.int16)))[1]
+    assert labels.verdict == "undecided"
+    assert labels.sentence.en.startswith("No label can be looked at.")
+    assert "60 labels" in labels.sentence.en
+
+
 def test_a_class_of_models_that_were_trained_elsewhere_is_not_left_out():
     rng = np.random.default_rng(5)
     target = np.array([0, 1] * 30 + [2])

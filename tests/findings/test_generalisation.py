@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,16 @@ def test_a_small_test_part_settles_nothing():
     found = by_id(generalisation.find(results))["generalisation:test"]
     check(found, results)
     assert found.verdict == "undecided"
+
+
+def test_no_interval_is_called_too_wide():
+    """Of a single test example there is none."""
+    results = study(m=1)
+    found = by_id(generalisation.find(results))["generalisation:test"]
+    check(found, results)
+    assert (found.verdict, found.estimates["gap"].low) == ("undecided", None)
+    assert "cannot be told" in found.sentence.en
+    assert not re.search("too wide|区间太宽", found.sentence.en + found.sentence.zh)
 
 
 @pytest.mark.parametrize("drawn", [False, True])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.findings.planted_choices import study
+from tests.findings.reading import check
 from tests.findings.synthetic import make_results
 from weigh.findings.comparison.inner_choice import find
 
@@ -56,6 +57,14 @@ def test_a_search_says_how_often_it_kept_the_defaults_and_what_it_took_else():
     assert finding.estimates["kept_defaults"].value == 3
     assert finding.table[4]["learning_rate"] == 0.001
     assert "learning_rate" not in finding.table[0]
+
+
+def test_a_search_that_never_kept_the_defaults_says_nothing_of_runs_that_did():
+    (finding,) = find(study("tuned", [("finetune", {"epochs": 9})] * 5, 0.9))
+    check(finding, study("tuned", [("finetune", {"epochs": 9})] * 5, 0.9))
+    assert "took other settings than the defaults in all 5 runs." in finding.sentence.en
+    assert "在全部 5 次运行中选用了非默认的设置。" in finding.sentence.zh
+    assert "clearly better" not in finding.sentence.en
 
 
 def test_times_stand_under_measured_only():

@@ -212,7 +212,7 @@ def test_the_headline_is_without_the_luck_of_choosing(candidates):
     assert (as_measured["low"], as_measured["high"]) == (luck["reported"].low, luck["reported"].high)
     assert shown.low < as_measured["low"]
     assert f"shows {as_measured['value']:.3f}: the best of {candidates} scores is partly luck" in top.sentence.en
-    assert f"{candidates} 个得分中的最高者总有运气成分" in top.sentence.zh
+    assert f"{candidates} 个得分中最好的那个总有运气成分" in top.sentence.zh
     assert found["performance:baseline"].estimates["score"] == shown
 
 
@@ -232,3 +232,18 @@ def test_the_best_of_many_hopeless_ones_has_not_learnt():
         for s in range(6)
     ]
     assert "yes" not in learnt
+
+
+def test_a_runner_up_that_is_better_in_the_runs_in_common_is_not_called_chance():
+    """The winner has the best score over its own runs, and not over those that both have."""
+    results = study([1.0, 2.5], winner="m0")
+    top = by_id(performance.find(results))["verdict"]
+    check(top, results)
+    assert top.verdict == "undecided"
+    assert top.estimates["difference"].low > 0
+    assert "the runner-up, m1, is better, by" in top.sentence.en
+    assert "第二名 m1 更好" in top.sentence.zh
+    assert "chance" not in top.sentence.en
+    choice = next(one for one in read_findings(results) if one.id == "choice")
+    check(choice, results)
+    assert "less than 1 %" in choice.sentence.en

@@ -16,7 +16,7 @@ from tests.findings.reading import check
 from tests.findings.studies import STUDIES, file_of, results_of
 from weigh.findings.data_problems import QUESTIONS as DATA_QUESTIONS
 from weigh.findings.model import Finding
-from weigh.findings.questions import QUESTIONS
+from weigh.findings.questions import QUESTIONS, VERDICTS
 from weigh.findings.registry import _internal
 
 ANY = (".", ".")
@@ -111,7 +111,10 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "no": ("contradicts the choice", "相矛盾"),
         "undecided": ("opposite directions|practically equal|too little", "方向相反|实际相当|不足以"),
     },
-    "generalisation:train": {"yes": ("partly memorised", "记住了训练样本"), "no": ("has not memorised", "没有记住")},
+    "generalisation:train": {
+        "yes": ("partly memorised", "记住了训练样本"),
+        "no": ("no sign that it has memorised", "没有记住"),
+    },
     "generalisation:optimism": {"yes": ("of luck", "运气成分"), "no": ("of luck", "运气成分"), "undecided": OPEN},
     "curve": {
         "yes": ("worth collecting", "值得收集"),
@@ -311,3 +314,21 @@ def test_every_verdict_of_every_question_is_brought_by_a_study():
     assert re.search(SAYS["internal"]["no"][0], broken.sentence.en)
     missing = {key: sorted(verdicts_of(key) - seen[key]) for key in SAYS if verdicts_of(key) - seen[key]}
     assert missing == {}
+
+
+def test_an_answer_in_words_of_a_comparison_is_that_of_the_verdict():
+    """Pages show the relation in place of yes and no."""
+    for finding in (finding for name in STUDIES for finding in file_of(name).findings):
+        assert finding.relation is None or VERDICTS[finding.relation] == finding.verdict, finding
+        assert finding.relation is None or "better than" in finding.question.en, finding
+
+
+def test_a_number_of_one_name_counts_one_thing():
+    """Pages give a number the title of its name: 30 runs are no pairs."""
+    kept: dict[str, set[str]] = defaultdict(set)
+    for finding in (finding for name in STUDIES for finding in file_of(name).findings):
+        for name, estimate in () if finding.id.startswith("data:") else finding.estimates.items():
+            counted = "units" if estimate.unit in ("examples", "groups") else estimate.unit
+            kept[name].add(counted if estimate.method == "count" else "measured")
+    sizes = {"small_below", "large_from"}  # in pixels of boxes, as shares of pictures with masks: the title fits both
+    assert {name: kinds for name, kinds in kept.items() if len(kinds) > 1 and name not in sizes} == {}

@@ -78,7 +78,7 @@ def _lines(evaluation: Evaluation) -> list[Text]:
     labelled, heads = evaluation.labelled, evaluation.heads
     lines = [
         text(
-            "{n} pictures, {k} of the 1,000 classes (labels: {w}). 95 % intervals are for new pictures like these.",
+            "{n} {n:|picture|pictures}, {k} of the 1,000 classes (labels: {w}). 95 % intervals are for new pictures like these.",
             "{n} 张图片，涉及 1,000 个类别中的 {k} 个（标签：{w}）。95 % 区间针对同类新图片。",
             n=len(labelled.examples), k=len(labelled.classes), w=labelled.written,
         ),
@@ -136,7 +136,7 @@ def _remarks(evaluation: Evaluation, head: Head) -> list[Text]:
     if head.elsewhere:
         remarks.append(
             text(
-                "For {n} pictures the strongest output is no class of ImageNet-1k (background, or a class of a larger ImageNet); the strongest class "
+                "For {n} {n:|picture|pictures} the strongest output is no class of ImageNet-1k (background, or a class of a larger ImageNet); the strongest class "
                 "counts in its place.",
                 "有 {n} 张图片得分最高的输出不是 ImageNet-1k 的类别（背景，或更大 ImageNet 中的类别），改按得分最高的类别计算。",
                 n=head.elsewhere,

@@ -126,7 +126,7 @@ def _on_times(rows: list[Listed], slower: int, most: float | None) -> list[Text]
     if slower and most is not None:
         lines.append(
             text(
-                "Left out: {n} measured models that take longer than {m} ms.",
+                "Left out: {n} measured {n:|model that takes|models that take} longer than {m} ms.",
                 "未列出：{n} 个实测耗时超过 {m} 毫秒的模型。",
                 n=slower, m=f"{most:g}",
             )

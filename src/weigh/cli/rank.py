@@ -139,6 +139,17 @@ def _why_no_table(file: FindingsFile) -> Text:
         )
     from weigh.stats.comparison import SMALLEST_SAMPLE
 
+    if any(
+        one.estimates["score"].n_unit == "groups"
+        for one in file.findings
+        if one.id == "verdict" and "score" in one.estimates
+    ):
+        return text(
+            "There is no ranking: models are ranked by how sure their differences are, and two of these have too few groups in common to tell. "
+            "Give examples of more groups, at least {n}; better some dozens.",
+            "没有排名：排名取决于差异有多可靠，而其中有两个模型共有的组太少，无从判断。请提供更多组的样本，至少 {n} 组，最好数十组。",
+            n=SMALLEST_SAMPLE,
+        )
     return text(
         "There is no ranking: models are ranked by how sure their differences are, and two of these have too few examples in common to tell. "
         "Give more examples, at least {n}; better some hundreds.",

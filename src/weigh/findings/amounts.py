@@ -50,9 +50,10 @@ def in_points(difference: Estimate) -> Estimate:
     return difference.times(*_in_differences(difference.unit))
 
 
-def scaled(value: float, metric: Metric, *, n: int = 0, method: str = "") -> Estimate:
-    """A size of a difference in the unit in which differences are written."""
-    return in_points(Estimate(value=value, n=n, method=method, unit=metric.unit))
+def scaled(value: float, metric: Metric, *, of: Estimate | None = None, method: str = "") -> Estimate:
+    """A size of a difference in the unit in which differences are written; it stands on what `of` stands on."""
+    plain = Estimate(value=value, method=method, unit=metric.unit)
+    return in_points(plain if of is None else plain.model_copy(update={"n": of.n, "n_unit": of.n_unit}))
 
 
 def _in_differences(unit: str) -> tuple[float, str]:

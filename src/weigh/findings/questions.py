@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weigh.findings.model import Verdict
+from weigh.findings.model import Relation, Verdict
 from weigh.language import Text, text
 
-__all__ = ["QUESTIONS", "Question", "asked", "is_open"]
+__all__ = ["QUESTIONS", "VERDICTS", "Question", "asked", "is_open"]
 
+# What the relation of a to b answers to "Is a better than b?"
+VERDICTS: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 OPEN = ("Which", "What", "How", "Where", "When", "Who", "Why")  # first words of questions that no yes or no answers
 
 
@@ -153,7 +155,7 @@ QUESTIONS: dict[str, Question] = {
     "generalisation:train": Question(
         text("Has it memorised its training examples?", "它把训练样本死记下来了吗？"),
         yes=text("It has partly memorised its training examples", "它在一定程度上把训练样本死记下来了"),
-        no=text("It has not memorised its training examples", "没有迹象表明它死记训练样本"),
+        no=text("There is no sign that it has memorised its training examples", "没有迹象表明它死记训练样本"),
     ),
     "generalisation:optimism": Question(
         text("Is the best score too good because it was chosen?", "最好的得分是否因为是挑出来的而偏乐观？"),

@@ -13,7 +13,7 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["MOST_TOKENS", "MOST_UNKNOWN", "find"]
 
@@ -41,7 +41,7 @@ def _counted(value: float, counted: dict[str, Any], unit: str = "percent") -> Es
 
 
 def _percent(estimate: Estimate) -> str:
-    return f"{estimate.value:.1f} %"
+    return f"{with_digits(estimate.value, digits_that_show([estimate.value], 1))} %"
 
 
 def _concerned(address: str, results: Results) -> list[str]:
@@ -52,9 +52,13 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
     unknown, spelt = counted["unknown_share"], counted["tokens_per_character"]
     if unknown <= MOST_UNKNOWN and spelt <= MOST_TOKENS:
         return None
-    estimates = {"unknown": _counted(unknown, counted), "tokens_per_character": _counted(spelt, counted, "1")}
+    estimates = {"unknown_tokens": _counted(unknown, counted), "tokens_per_character": _counted(spelt, counted, "1")}
     symptom = (
-        text("{p} of the tokens are unknown to it", "其中 {p} 的词元不在其词表中", p=_percent(estimates["unknown"]))
+        text(
+            "{p} of the tokens are unknown to it",
+            "其中 {p} 的词元不在其词表中",
+            p=_percent(estimates["unknown_tokens"]),
+        )
         if unknown > MOST_UNKNOWN
         else text("it needs {k} tokens per character", "平均每个字符需要 {k} 个词元", k=f"{spelt:.1f}")
     )

@@ -46,7 +46,7 @@ SPOILS = (
     "one-class",
     "split",
 )
-FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
+FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for, or known from two alone (stats/interval.py)
 
 
 class Item(NamedTuple):
@@ -173,8 +173,8 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
             Item(
                 7,
                 text(
-                    "Run more repeats of {c} ({s}): what changes from seed to seed was allowed for, not measured.",
-                    "请为 {c} 增加重复次数（{s}）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
+                    "Run more repeats of {c} ({s}): one or two hardly show what changes from seed to seed.",
+                    "请为 {c} 增加重复次数（{s}）：一两次几乎看不出随机种子带来的变化。",
                     s=evidence.more_repeats(*few),
                     c=shortened(list(map(evidence.label, few))),
                 ),

@@ -26,7 +26,7 @@ __all__ = ["find"]
 
 MINUTES = 10  # what more time would buy is said for so many
 MOST_REPEATS = 1000  # that a study may have
-SURE = 0.995  # from here on a probability is said to be above 99 %
+SURE = 0.995  # from here on a probability is said to be above 99 %, and below the rest to 1 to be below 1 %
 SCORES = ("logme", "h_score", "knn")
 REFERENCES = [
     "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
@@ -46,11 +46,11 @@ def find(results: Results) -> list[Finding]:
         return []
     p_best, possible = scores.p_best(), may_be_best(evidence.comparisons)
     leader = evidence.winner
-    loss = scaled(scores.regret(leader), evidence.metric, n=evidence.units.count, method="mean over draws")
+    loss = _loss(evidence, scores.regret(leader))
     p = min(p_best[leader], 1.0)
     estimates: dict[str, Estimate] = {
         "candidates": count(len(evidence.rivals), "candidates"),
-        "p_best": share(0.99 if p >= SURE else p),
+        "p_best": share(0.99 if p >= SURE else 0.01 if p < 1 - SURE else p),
         "expected_loss": loss,
     }
     sentence = text(
@@ -58,7 +58,11 @@ def find(results: Results) -> list[Finding]:
         "{w} 真正是这 {n} 个中最好的，概率为{p} %。选用它，与真正最好的相比，预期损失 {r}。",
         w=evidence.label(leader),
         n=len(evidence.rivals),
-        p=text("more than 99", "超过 99") if p >= SURE else f"{100 * p:.0f}",
+        p=text("more than 99", "超过 99")
+        if p >= SURE
+        else text("less than 1", "不到 1")
+        if p < 1 - SURE
+        else f"{100 * p:.0f}",
         r=amount(loss),
     )
     sentence += _more_repeats(evidence, scores, loss, estimates)
@@ -128,7 +132,13 @@ def _loss_after(evidence: Evidence, scores: TrueScores, further: int) -> Estimat
     if after is None:
         return None
     now = scores.regret(str(evidence.winner))
-    return scaled(min(after, now), evidence.metric, n=evidence.units.count, method="mean over draws")
+    return _loss(evidence, min(after, now))
+
+
+def _loss(evidence: Evidence, value: float) -> Estimate:
+    """An expected loss in the unit in which differences are written."""
+    estimate = scaled(value, evidence.metric, method="mean over draws")
+    return estimate.model_copy(update={"n": evidence.units.count, "n_unit": evidence.units.name})
 
 
 def _scatter(candidates: int) -> Assumption:

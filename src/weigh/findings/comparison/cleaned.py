@@ -159,7 +159,6 @@ def _finding(
         kind="cleaned",
         **asked("cleaned", verdict),
         claim=evidence.claim,
-        relation=new.relation,
         severity="problem" if verdict == "no" else "evidence",
         sentence=(lead + answer + rise + about),
         estimates=estimates,

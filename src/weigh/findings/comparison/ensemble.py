@@ -13,8 +13,8 @@ from weigh.findings.amounts import amount, count, gain_of, scope, share, written
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
-from weigh.findings.model import Assumption, Finding, Verdict
-from weigh.findings.questions import asked
+from weigh.findings.model import Assumption, Finding
+from weigh.findings.questions import VERDICTS, asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
@@ -27,7 +27,6 @@ from weigh.stats.interval import estimate_of, score_estimate
 __all__ = ["find"]
 
 NAME = ""  # of the average, beside the ids of candidates
-VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 SAID = {
     "better": text("it is better", "平均确实更好"),
     "equal": text("practically equal, so the simpler one is preferred", "两者实际相当，因此取更简单的"),
@@ -159,7 +158,9 @@ def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate
     work = [cost.macs for cost in members if cost.macs]
     if own.macs and len(work) == len(members):
         estimates["times"] = Estimate(value=sum(work) / own.macs, method=FACT, unit="times")
-        words = text("at {x:.1f} times the multiply-adds", "乘加运算量为后者的 {x:.1f} 倍", x=estimates["times"].value)
+        words = text(
+            "at {x} times the multiply-adds", "乘加运算量为后者的 {x} 倍", x=_few_times(estimates["times"].value)
+        )
     else:
         estimates["models"] = count(len(members), "models")
         words = text("with {k} models in place of one", "需运行 {k} 个模型而非一个", k=len(members))
@@ -167,6 +168,11 @@ def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate
         return words
     estimates["megabytes"] = Estimate(value=sum(sizes) / 1e6, method=FACT, unit="megabytes")
     return text("{w} and with {s} MB of weights", "{w}，权重共 {s} MB", w=words, s=_three_digits(sum(sizes) / 1e6))
+
+
+def _few_times(value: float) -> str:
+    """ "3.0", and where it is a small part "0.0213"."""
+    return f"{value:.1f}" if value >= 1 else _three_digits(value)
 
 
 def _three_digits(value: float) -> str:

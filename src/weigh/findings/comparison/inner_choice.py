@@ -93,6 +93,15 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
     if searches:
         kept = sum(not one for one in chosen)
         estimates["kept_defaults"] = count(kept, "runs")
+        if not kept:
+            return text(
+                "{c} took other settings than the defaults in {r}.",
+                "{c} 在{r}中选用了非默认的设置。",
+                c=label,
+                r=text("all {n} runs", "全部 {n} 次运行", n=len(chosen))
+                if len(chosen) > 1
+                else text("the only run", "唯一的一次运行"),
+            )
         return text(
             "{c} kept the default settings in {k} of {n} {n:|run|runs}, where nothing else that was tried was clearly better.",
             "{c} 在 {n} 次运行中有 {k} 次保留默认设置：在这些运行中，所试的其他设置都没有明显更好。",
@@ -133,10 +142,8 @@ def _gap(differences: np.ndarray, evidence: Evidence) -> Estimate:
         if evidence.metric.unit == "score":
             most = scaled(1.0 - evidence.metric.lowest, evidence.metric).value
         ends = {"low": max(mean - half, -most), "high": min(mean + half, most), "level": evidence.level}
-    base = scaled(
-        0.0, evidence.metric, n=len(values), method="Student's t over runs, corrected for shared training examples"
-    )
-    return base.model_copy(update={"value": mean, "n_unit": "runs", **ends})
+    base = scaled(0.0, evidence.metric, method="Student's t over runs, corrected for shared training examples")
+    return base.model_copy(update={"value": mean, "n": len(values), "n_unit": "runs", **ends})
 
 
 def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
@@ -150,9 +157,9 @@ def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
     )
     if gap.value <= 0:
         sentence = text(
-            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former, of models trained on four fifths "
-            "of the examples, are not better ({g}).",
-            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者来自只用五分之四样本训练的模型，并不更好（{g}）。",
+            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former, of models trained on fewer examples, "
+            "are not better ({g}).",
+            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者来自用较少样本训练的模型，并不更好（{g}）。",
             i=inner,
             o=outer,
             g=amount(gap),

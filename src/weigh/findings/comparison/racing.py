@@ -45,7 +45,7 @@ def find(results: Results) -> list[Finding]:
     planned, kept = sum(race.planned.values()), sum(race.ends.values())
     labels = {c.id: c.label for c in results.candidates}
     estimates = {
-        "kept": count(kept, "runs"),
+        "runs_made": count(kept, "runs"),
         "planned": count(planned, "runs"),
         "share": share(kept / planned),
         "level": share(results.spec.design.level),
@@ -55,7 +55,7 @@ def find(results: Results) -> list[Finding]:
             "The race of {c} {c:|network|networks} is not over.", "{c} 个网络的竞速尚未结束。", c=len(race.planned)
         )
         estimates["racing"] = count(len(race.planned), "candidates")
-        for name in ("kept", "planned", "share"):
+        for name in ("runs_made", "planned", "share"):
             estimates.pop(name)
     else:
         estimates["last"] = count(race.history[-1]["blocks"] if race.history else race.looks[-1], "folds")

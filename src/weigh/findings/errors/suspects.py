@@ -189,7 +189,7 @@ def find_labels(evidence: Evidence) -> list[Finding]:
         Finding(
             id="errors:labels",
             kind="label-errors",
-            **asked("errors:labels", "undecided" if many or len(flagged) else "no"),
+            **asked("errors:labels", "undecided" if many or len(flagged) or not n else "no"),
             severity="evidence",
             sentence=sentence,
             estimates=estimates,
@@ -252,6 +252,8 @@ def _say(reader: str, suspects: Suspected, *, ours: bool) -> Text:
             w=who,
             e=f"{suspects.by_chance.value:g} [{suspects.by_chance.low:g}, {suspects.by_chance.high:g}]",
         )
+    if not n:
+        return text("No label can be looked at.", "没有可供判断的标注。")
     if suspects.strange:  # they are contradicted, and follow
         return text(
             "None of the labels outside the groups below is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",

@@ -210,7 +210,7 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         return lead + why_not, "undecided", measured
     rope = scaled(evidence.rope, evidence.metric, method="as set")
     estimates = measured | {
-        "predicted": curve.predicted,
+        "predicted_score": curve.predicted,
         "gain": gain,
         "rope": rope,
         "doubled": count(2 * now, "examples"),

@@ -120,7 +120,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         **values,
     )
     sentence += _same_classes(evidence, estimates)
-    sentence += _holds("higher" if higher else verdict, values, EASIER[drawn])
+    sentence += _holds("higher" if higher else "no interval" if gap.low is None else verdict, values, EASIER[drawn])
     sentence, poor = _against_blind(evidence, test, sentence, estimates)
     sentence += text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
@@ -154,7 +154,13 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
 
 
 def _holds(answer: str, values: dict[str, Any], easier: Text) -> Text:
-    """Whether the score holds there: "yes", "no", "undecided", or it is "higher"."""
+    """Whether the score holds there: "yes", "no", "undecided", it is "higher", or there is "no interval"."""
+    if answer == "no interval":
+        return text(
+            "Whether it holds cannot be told: the difference is {g}, without an interval.",
+            "是否成立无法判断：差值为 {g}，给不出区间。",
+            **values,
+        )
     if answer == "yes":
         return text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values)
     if answer == "no":
@@ -291,7 +297,9 @@ def _against_blind(
     worst, best = sorted((sign * test.low, sign * test.high))
     if math.isnan(blind.score) or worst > sign * blind.score:
         return sentence, False
-    estimates["blind"] = Estimate(value=blind.score, n=test.n, method=blind.short.en, unit=evidence.metric.unit)
+    estimates["blind"] = Estimate(
+        value=blind.score, n=test.n, n_unit=test.n_unit, method=blind.short.en, unit=evidence.metric.unit
+    )
     values = {"a": blind.doing, "b": f"{blind.score:.3f}"}
     if best < sign * blind.score:
         return sentence + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
@@ -306,14 +314,14 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
     """Test minus cross-validation, positive where the test is better; both parts are independent samples."""
     metric = evidence.metric
     sign = 1.0 if metric.greater_is_better else -1.0
-    gap = scaled(sign * (test.value - validated.value), metric, n=test.n, method="difference of independent samples")
+    gap = scaled(sign * (test.value - validated.value), metric, of=test, method="difference of independent samples")
     if test.low is None or test.high is None or validated.low is None or validated.high is None:
         return gap, "undecided"
     # Half widths of the intervals combine like standard errors; the small sample decides the quantile already
     half = math.hypot(test.high - test.low, validated.high - validated.low) / 2
     half *= max(1.0, quantile(evidence.level, max(test.n - 1, 1)) / quantile(evidence.level, 1e9))
     half = scaled(half, metric).value
-    ends = {"low": gap.value - half, "high": gap.value + half, "level": evidence.level, "n_unit": test.n_unit}
+    ends = {"low": gap.value - half, "high": gap.value + half, "level": evidence.level}
     gap = gap.model_copy(update=ends)
     tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope or RELATIVE * abs(validated.value)
     if gap.high is not None and gap.high < 0:
@@ -328,7 +336,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
         return []  # the recipe reports no training score
     sign = 1.0 if evidence.metric.greater_is_better else -1.0
     gap = scaled(
-        sign * (train - validated.value), evidence.metric, n=validated.n, method="difference of means, no interval"
+        sign * (train - validated.value), evidence.metric, of=validated, method="difference of means, no interval"
     )
     rope = evidence.metric.rope
     threshold = GAP if evidence.metric.unit == "score" else 2 * rope or RELATIVE * abs(validated.value)
@@ -348,7 +356,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
             "它在一定程度上记住了训练样本；只有后一个数字说明实际可期待的效果。",
         )
         if memorises
-        else text("It has not memorised its training examples.", "没有记住训练样本的迹象。")
+        else text("There is no sign that it has memorised its training examples.", "没有记住训练样本的迹象。")
     )
     return [
         Finding(

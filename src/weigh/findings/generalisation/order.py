@@ -169,7 +169,7 @@ def _reach(checked: Checked, alarms: list[Check], estimates: dict[str, Estimate]
     step = near[-1]  # to the next larger blocks; where there are none, from the next smaller ones
     smaller, larger = (next(c for c in checked.checks if c.variant == v) for v in (step.small, step.large))
     drop = in_points(step.drop)
-    estimates["further"] = drop
+    estimates["further_drop"] = drop
     values = {"s": _variant(smaller, estimates), "l": _variant(larger, estimates), "d": amount(drop)}
     if step.drop.low is not None and step.drop.low > 0:
         return text(

@@ -284,7 +284,7 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
     less = sum(e.high is not None and e.high < 0 for e in excess)
     ends = sorted((in_points(d) for d in drops), key=lambda d: d.value)
     estimates |= {
-        "worse": count(worse, "models"),
+        "shown_worse": count(worse, "models"),
         "models": count(len(drops), "models"),
         "smallest_drop": ends[0],
         "largest_drop": ends[-1],

@@ -13,7 +13,7 @@ from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
-from weigh.findings.questions import asked
+from weigh.findings.questions import VERDICTS, asked
 from weigh.language import Text, text
 from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
@@ -109,7 +109,7 @@ def against_counting(evidence: Evidence) -> list[Finding]:
             **asked("performance:counting", compared.verdict),
             claim=evidence.claim,
             severity="evidence" if compared.verdict == "yes" else "problem",
-            relation=compared.relation,
+            relation=compared.relation if VERDICTS[compared.relation] == compared.verdict else None,
             sentence=_sentence(evidence, compared),
             estimates={"difference": compared.gain},
             assumptions=assumptions_of(evidence, names),

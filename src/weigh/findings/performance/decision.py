@@ -18,7 +18,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.record.results import OutOfFold, Results
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["find"]
 
@@ -128,7 +128,7 @@ def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str
         r=text(", so that rare classes are answered earlier", "，使少数类更容易被选中")
         if _favours_the_rare(evidence.out_of_fold[str(evidence.winner)])
         else text("", ""),
-        s=f"{100 * differing:.1f}",
+        s=with_digits(100 * differing, digits_that_show([100 * differing], 1)),
         l=listed,
         **values,
     ) + text(

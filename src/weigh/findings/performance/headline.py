@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
+from weigh.findings.amounts import amount, count, gain_of, scope, share, turned, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -148,7 +148,7 @@ def _luck(evidence: Evidence, score: Estimate, measured: Estimate, estimates: di
     estimates |= {"reported": measured, "candidates": count(len(evidence.rivals), "candidates")}
     return text(
         "The table of candidates shows {x:.3f}: the best of {k} scores is partly luck, which is taken off here.",
-        "候选方案表中的得分是 {x:.3f}：{k} 个得分中的最高者总有运气成分，这里已经扣除。",
+        "候选方案表中的得分是 {x:.3f}：{k} 个得分中最好的那个总有运气成分，这里已经扣除。",
         x=measured.value,
         k=len(evidence.rivals),
     )
@@ -259,6 +259,14 @@ def _against_runner_up(
         alone = standing == [winner]
         return Text(sentence.en + tail.en, sentence.zh + tail.zh), "yes" if alone else "undecided"
     estimates["standing"] = count(len(standing), "candidates")
+    if difference.relation == "worse":  # its score is the best over all of its runs, and not over those that both have
+        estimates["difference"] = turned(gain)
+        return text(
+            "Yet in the runs that both have the runner-up, {b}, is better, by {d}: the two do not agree.",
+            "但在两者共有的运行中，第二名 {b} 更好，领先 {d}：两者不一致。",
+            b=values["b"],
+            d=amount(estimates["difference"]),
+        ), "undecided"
     values["all"] = _standing(len(standing), len(comparisons.candidates))
     if difference.relation == "equal":
         estimates["rope"] = Estimate(
@@ -334,7 +342,9 @@ def _baseline(evidence: Evidence) -> list[Finding]:
             ),
             estimates={
                 "score": score,
-                "baseline": Estimate(value=base, n=score.n, method=evidence.blind.short.en, unit=score.unit),
+                "baseline": Estimate(
+                    value=base, n=score.n, n_unit=score.n_unit, method=evidence.blind.short.en, unit=score.unit
+                ),
             },
             assumptions=assumptions_of(evidence, [winner]),
             candidates=[winner],

@@ -7,8 +7,8 @@ import math
 from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
-from weigh.findings.model import Finding, Relation, Verdict
-from weigh.findings.questions import asked
+from weigh.findings.model import Finding
+from weigh.findings.questions import VERDICTS, asked
 from weigh.language import Text, text
 from weigh.run import RECIPES, Candidate
 
@@ -63,7 +63,6 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
     gain = gain_of(difference, evidence.metric)
     if math.isnan(gain.value):
         return []  # the table of runs shows it
-    verdict: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
     values = {"c": evidence.label(name), "o": evidence.label(other), "a": about, "d": amount(gain)}
     sentence = {
         "better": text("{c} is better than {a} ({o}) by {d}.", "{c} 优于{a}（{o}），领先 {d}。", **values),
@@ -85,7 +84,7 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
         Finding(
             id=f"{key}:{other if key == 'performance:control' else name}",
             kind="performance",
-            **asked(key, verdict[difference.relation], c=values["c"], o=values["o"]),
+            **asked(key, VERDICTS[difference.relation], c=values["c"], o=values["o"]),
             claim=evidence.claim,
             relation=difference.relation,
             sentence=sentence,

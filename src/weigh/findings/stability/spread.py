@@ -94,6 +94,12 @@ def _spread(evidence: Evidence) -> Finding:
         estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
         sentence += _say_leads(evidence, leads, estimates)
         verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
+        if verdict == "yes" and _may_lead(evidence, winner):
+            verdict = "undecided"
+            sentence += text(
+                "Of the others it cannot be told: they have too few whole repeats.",
+                "其余方案的完整重复太少，无法判断。",
+            )
     elif len(repeats) > 1 and len(evidence.rivals) < 2:
         verdict = "yes"  # the sentence tells how much
     elif len(repeats) > 1 and varies:
@@ -215,7 +221,7 @@ def _leads(evidence: Evidence, winner: str) -> tuple[int, int, int] | None:
         missing = (0, longest - len(complete))
         whole[name] = np.pad(complete, missing)
         scores[name] = np.pad(sign * evidence.measured[name].score().repeat, missing, constant_values=np.nan)
-    compared = [name for name in evidence.rivals if (whole[name] & whole[winner]).sum() >= 2]
+    compared = _beside(evidence, winner)
     if len(compared) < 2 or winner not in compared:
         return None
     shared = np.all([whole[name] & ~np.isnan(scores[name]) for name in compared], axis=0)
@@ -223,6 +229,25 @@ def _leads(evidence: Evidence, winner: str) -> tuple[int, int, int] | None:
         return None
     best = np.max([scores[name][shared] for name in compared], axis=0)
     return int((scores[winner][shared] >= best).sum()), int(shared.sum()), len(compared)
+
+
+def _may_lead(evidence: Evidence, winner: str) -> bool:
+    """Whether a candidate that shares too few whole repeats with the winner could lead in some: it neither dropped out of a race nor is shown to be worse."""
+    out = frozenset() if evidence.results.race is None else evidence.results.race.out
+    beside = _beside(evidence, winner)
+    assert evidence.comparisons is not None
+    return any(
+        name not in beside and name not in out and evidence.comparisons.of(winner, name).relation != "better"
+        for name in evidence.rivals
+    )
+
+
+def _beside(evidence: Evidence, winner: str) -> list[str]:
+    """The winner, and the candidates that have several whole repeats in common with it."""
+    whole = {name: evidence.out_of_fold[name].complete for name in evidence.rivals}
+    return [
+        name for name in evidence.rivals if sum(a and b for a, b in zip(whole[name], whole[winner], strict=False)) >= 2
+    ]
 
 
 def _say_leads(evidence: Evidence, leads: tuple[int, int, int], estimates: dict[str, Estimate]) -> Text:
