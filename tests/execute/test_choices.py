@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from weigh.execute.choices import choose_setting, chooser
+from weigh.execute.choices import ModelTimings, choose_setting, chooser, stored_timings
 from weigh.notices import notices_to
+from weigh.run import Setting
 from weigh.spec_yaml import load_spec
 
 EXAMPLES = SimpleNamespace(classes=("a", "b"))
@@ -71,3 +72,29 @@ def test_nothing_is_said_where_nothing_is_kept_from_the_user(then):
     ledger = Facts()
     begin(ledger, threads=2, device="cpu")
     assert begin(ledger, **then)[1] == []
+
+
+def test_runs_are_computed_in_the_arithmetic_that_is_asked_for_now(monkeypatch):
+    """It is part of their keys, so the timing of a start with another one must not decide it."""
+    made = []
+
+    def time_address(_address, spec, *_what, **_named):
+        made.append(spec.run.precision)
+        return {"precision_network": f"as {spec.run.precision} says", "number": len(made)}
+
+    monkeypatch.setattr("weigh.execute.choices.time_address", time_address)
+    ledger, address = Facts(), "timm:resnet18"
+
+    def timing(**run):
+        spec = load_spec({"data": "photos", "models": [address], "task": "image-classification", "run": run})
+        setting = Setting("image-classification", EXAMPLES.classes, "accuracy")
+        known = ModelTimings(spec, setting, [], EXAMPLES, chooser(ledger), lambda _said: None, late=False).of(address)
+        assert stored_timings(ledger, spec, [SimpleNamespace(model=address)]) == {address: known}
+        return known
+
+    first = timing()
+    assert timing(precision="fp32")["precision_network"] == "as fp32 says"
+    assert timing() == first
+    assert made == ["auto", "fp32"]
+    monkeypatch.setattr("weigh.execute.choices.NUMBERS", 1_000)  # a later version that computes otherwise
+    assert timing()["number"] == 3

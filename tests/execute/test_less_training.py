@@ -56,6 +56,16 @@ def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(timed, se
     assert study.results().less == results.less
 
 
+def test_what_was_decided_for_other_options_does_not_hold(timed):
+    """One epoch fits in full, where the usual ones had to be trained in some folds only."""
+    assert records_only(timed(*ONCE, "design.budget=150s")[0]).results().less is not None
+    shorter = ["probe", {"name": "finetune", "batch_size": 1, "epochs": 1}]
+    study = records_only(timed(*ONCE, "design.budget=150s", recipes=shorter)[0])
+    assert study.results().less is None
+    assert {fold for _, _, fold in networks(study)} == {0, 1, 2, 3}
+    assert "budget" not in study.results().skipped
+
+
 def test_what_fits_is_trained_in_full_with_the_keys_of_a_study_without_a_budget(timed):
     keys = []
     for name, more in (("a", ["design.budget=10h"]), ("b", [])):

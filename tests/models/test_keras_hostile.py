@@ -81,6 +81,9 @@ CONFIGURATIONS = {
     "a name with control characters": (setting(2, name="a\x1b[2J"), "no valid name"),
     "no layers": (lambda content: content["config"].update(layers={}), "Keras 3 lists them"),
     "text": (lambda content: "hello", "not that of a Keras model"),
+    "a setting that is not there": (lambda content: content["config"]["layers"][1]["config"].pop("scale") and None, "cannot be read"),
+    "a text in the place of a number": (setting(1, scale="much"), "cannot be read"),
+    "a number in the place of a shape": (setting(0, batch_shape=7), "cannot be read"),
     "too many layers": (lambda content: content["config"].update(layers=content["config"]["layers"] * 2_000), "more than"),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from weigh.errors import ModelError
 from weigh.execute.worker import run_job
 from weigh.run import Job
 from weigh.train import features, probe
+from weigh.train.determinism import computing
 from weigh.train.failures import Diverged
 from weigh.train.logistic import eigenbasis
 from weigh.train.loop import Loop
@@ -187,3 +188,12 @@ def test_features_that_half_precision_cannot_hold_are_no_features(examples, sett
     assert np.isfinite(features.forward_all(Steep(1e5), prepared, examples, setting)).all()
     with pytest.raises(ModelError, match="not finite"):
         features.forward_all(Steep(np.nan), prepared, examples, setting)
+
+
+def test_single_precision_is_not_rounded_on_a_gpu_either():
+    """torch's own default lets convolutions round to ten bits there (TF32)."""
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    with computing(threads=1):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -107,10 +108,19 @@ def test_a_few_long_texts_do_not_set_the_price_of_all(tmp_path, monkeypatch, tas
 )
 def test_half_precision_is_for_training_alone_unless_it_is_asked_for(monkeypatch, tiny, asked, head, network):
     monkeypatch.setattr(timing, "best_precision", lambda _device: "bf16")
+    computed_in: list[str] = []
+
+    def spy(_device, precision):
+        computed_in.append(precision)
+        return nullcontext()
+
+    monkeypatch.setattr(timing, "autocast", spy)
     known = time_model(
         tiny, replace(SETTING, task="image-classification"), network=True, precision=asked, pretrained=False, enough=0.0
     )
     assert (known["precision_head"], known["precision_network"]) == (head, network)
+    assert computed_in[0] == "fp32"  # what a prediction of the saved model costs
+    assert list(dict.fromkeys(computed_in)) == list(dict.fromkeys(["fp32", head, network]))
     least = least_timing({name: value for name, value in known.items() if "step" not in name})
     passes = least["seconds_per_step_example"] / known["seconds_per_pass_example"]
     assert passes == pytest.approx(0.5 if head != network else 2.0)

@@ -139,7 +139,7 @@ def keep_budget(
     budget = parse_duration(spec.design.budget)
     seconds, fixed = _costs(plan, prepared, timings, recorded)
     done = plan.complete(recorded)
-    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
+    key = f"repeats:{spec.design.budget}:{plan.digest}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
     cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget, done))
     cut = {c: max(many, done.get(c, 0)) for c, many in cut.items()}
     total = fixed + sum(max(0, cut[c] - done.get(c, 0)) * seconds[c] for c in cut)

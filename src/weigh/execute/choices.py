@@ -19,6 +19,7 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.contenders import trained_recipes
+from weigh.plan.identity import NUMBERS
 from weigh.plan.jobs import least_timing
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES, Candidate, Job, Run, Setting
@@ -314,7 +315,8 @@ class ModelTimings:
         """The timing of a model, with its steps unless these wait."""
         if address not in self.known:
             self._say(text("Timing {m}", "测量 {m} 的速度", m=address))
-            self.known[address] = self._time(address, f"timing:{address}", passes=True, steps=not self._late)
+            key = _timing_key(address, self._what[0])
+            self.known[address] = self._time(address, key, passes=True, steps=not self._late)
             _tell_substitute(address, (self.known[address].get("model") or {}).get("facts") or {})
         return self.known[address]
 
@@ -328,7 +330,7 @@ class ModelTimings:
         ]
         for address in missing:
             self._say(text("Timing the training of {m}", "测量 {m} 的训练速度", m=address))
-            timed = self._time(address, _steps_key(address), passes=False, steps=True)
+            timed = self._time(address, _steps_key(address, self._what[0]), passes=False, steps=True)
             self.known[address] = with_steps(self.known[address], timed)
         return bool(missing)
 
@@ -358,15 +360,22 @@ def _has_steps(timing: dict[str, Any]) -> bool:
     return "steps" in timing or any(name.endswith("step_example") for name in timing)
 
 
-def _steps_key(address: str) -> str:
-    return f"timing-steps:{address}"
+def _timing_key(address: str, spec: StudySpec) -> str:
+    """A timing says which arithmetic runs are computed in: where another one is asked for, or where this program computes otherwise than the one that
+    began the study, it is made anew, as the runs are.
+    """
+    return f"timing:{spec.run.precision}:{NUMBERS}:{address}"
 
 
-def stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+def _steps_key(address: str, spec: StudySpec) -> str:
+    return f"steps-{_timing_key(address, spec)}"
+
+
+def stored_timings(ledger: Ledger, spec: StudySpec, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """Those of the models of these runs."""
     timings = {}
     for model in {run.model for run in runs}:
-        timings[model] = ledger.fact(f"choice:timing:{model}") or {}
-        if steps := ledger.fact(f"choice:{_steps_key(model)}"):
+        timings[model] = ledger.fact(f"choice:{_timing_key(model, spec)}") or {}
+        if steps := ledger.fact(f"choice:{_steps_key(model, spec)}"):
             timings[model] = with_steps(timings[model], steps)
     return timings

@@ -88,7 +88,7 @@ def run_study(
             recorded, keeper = ledger.recorded(), Keeper.of(ledger, results, refits, shares)
             needed = [run for run in refits if run.key not in recorded or keeper.lacks(run)]
             if needed:
-                jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
+                jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, spec, needed), len(examples))
                 listener.stage(_refit_words(jobs, shares))
                 listener.ahead(forecast.shared_seconds(jobs))
                 recorder.execute(jobs, keeper)
@@ -257,7 +257,7 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged:
                 epochs = options["epochs"] if results.less is not None else None
             elif epochs is None:
                 epochs = epochs_of(options, int((examples.part == "train").sum()))
-            settled = mean_settled(results, candidate.id)
+            settled = {} if chooses else mean_settled(results, candidate.id)
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep, settled=settled))
     return runs
 

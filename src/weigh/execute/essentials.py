@@ -142,12 +142,14 @@ def keep_essentials(
     timing_of: Callable[[str], dict[str, Any]],
     choose: Choose,
     clock: Clock,
+    design: str,
     recorded: Recorded = NOTHING,
 ) -> Essentials:
     """The study with what there is time for. What is recorded costs nothing and stays, also where a longer budget allowed it.
 
     Args:
         timing_of: Address -> timing of a model.
+        design: Of the whole study (`Plan.digest`).
         recorded: What ran at earlier starts.
     """
     spec, whole = prepared.spec, (prepared, setting)
@@ -175,7 +177,7 @@ def keep_essentials(
             less = less._replace(repeats=1)
         return less._replace(without=_without(whole, less, candidates))
 
-    key = f"essentials:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
+    key = f"essentials:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}:{design}"
     less = _Less(**choose(key, lambda: decide()._asdict()))
     return _with(whole, _with_recorded(whole, less, candidates, recorded), key)
 

@@ -28,6 +28,7 @@ class LeftOut:
         candidates: All of the study.
         complete: Candidate -> repeats that are recorded, whatever the budget was when they ran: what is recorded is never left out.
         earlier: Models that an earlier start left out: they stay so.
+        design: Of the whole study (`Plan.digest`): what was left out of another one is asked anew.
     """
 
     ledger: Ledger | None
@@ -35,13 +36,19 @@ class LeftOut:
     candidates: tuple[Candidate, ...]
     complete: Mapping[str, int] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
+    design: str = ""
 
     @classmethod
     def read(
-        cls, ledger: Ledger | None, budget: str | None, candidates: Sequence[Candidate], complete: Mapping[str, int]
+        cls,
+        ledger: Ledger | None,
+        budget: str | None,
+        candidates: Sequence[Candidate],
+        complete: Mapping[str, int],
+        design: str = "",
     ) -> LeftOut:
         """As the ledger has it when a study starts."""
-        now = cls(ledger, budget, tuple(candidates), complete)
+        now = cls(ledger, budget, tuple(candidates), complete, design=design)
         heads = {model: [c.id for c in candidates if c.model == model and c.cheap] for model in now.models}
         ran = {model for model, names in heads.items() if names and all(name in complete for name in names)}
         return replace(now, earlier=tuple(model for model in now.models if model not in ran))
@@ -116,7 +123,7 @@ class LeftOut:
 
     @property
     def _key(self) -> str:
-        return f"left-out:{self.budget}:{','.join(candidate.id for candidate in self.candidates)}"
+        return f"left-out:{self.budget}:{','.join(candidate.id for candidate in self.candidates)}:{self.design}"
 
     @property
     def _kept(self) -> dict[str, Any]:

@@ -220,7 +220,7 @@ def all_at_once(
         return prepared
     first = narrowed(plan, spec, ())
     fitting = Fitting(prepared, first, heads_of(first), model_timings, recorded, clock, max(1, workers))
-    key = f"finalists:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
+    key = f"finalists:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}:{plan.digest}"
     if choose(key, fitting.fits_in_full):
         return prepared
     return replace(

@@ -94,9 +94,9 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     recorded = {} if ledger is None else ledger.recorded()
     prepared = all_at_once(prepared, candidates, timings, recorded, choose, clock, workers)
     earlier = Recorded.of(ledger)
-    lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock, earlier)
     whole = plan_runs(prepared.examples, prepared.spec, candidates, variants=prepared.variants, copies=prepared.copies)
-    left_out = LeftOut.read(ledger, asked.design.budget, candidates, whole.complete(recorded))
+    lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock, whole.digest, earlier)
+    left_out = LeftOut.read(ledger, asked.design.budget, candidates, whole.complete(recorded), whole.digest)
     return Planner(lean, asked, ledger, candidates, whole, workers, choose, timings, chosen, clock, left_out)
 
 
@@ -338,7 +338,7 @@ class Planner:
     @property
     def _less_key(self) -> str:
         candidates = ",".join(candidate.id for candidate in self.candidates)
-        return f"less-training:{self.prepared.spec.design.budget}:{candidates}"
+        return f"less-training:{self.prepared.spec.design.budget}:{candidates}:{self.whole.digest}"
 
     @property
     def _stored_less(self) -> LessTraining | None:

@@ -21,10 +21,10 @@ from weigh.run import LAYERS_RULE, RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
 
-__all__ = ["SOURCES", "Split", "make_run"]
+__all__ = ["NUMBERS", "SOURCES", "Split", "make_run"]
 
 NUMBERS = (
-    4  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+    5  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
 )
 SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
 

@@ -6,8 +6,10 @@ a larger design contains the smaller one and only what is missing runs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +49,14 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """Candidate id -> what of it can be left out from the end: folds where it has some of its one repeat, else repeats."""
         return self.repeats | self.folds
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the design among what is kept with a study: with other data, folds, options, weights or arithmetic it is another one; more repeats or
+        further questions are not.
+        """
+        first = "".join(run.key for run in self.runs if (run.purpose, run.repeat) == ("main", 0))
+        return hashlib.blake2b(first.encode(), digest_size=8).hexdigest()
 
     def complete(self, recorded: Collection[str]) -> dict[str, int]:
         """Candidate id -> the first repeats of the main design of which everything is recorded; only candidates that have any.

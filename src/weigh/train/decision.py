@@ -2,11 +2,15 @@
 
 For the mean recall of the classes (balanced accuracy) the best decision divides each probability by the class's
 frequency (Menon et al. 2013); nothing is tuned. For F1 of two classes the threshold is the one that is best on inner
-out-of-fold predictions. All other metrics keep the most probable class. The result is a bias per class, added to the
+out-of-fold predictions; a network has the validation part for that, and its refit, which has none, takes the mean of what the
+cross-validation chose. All other metrics keep the most probable class. The result is a bias per class, added to the
 log probabilities (`kinds.label.decide_class`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +19,22 @@ from weigh.kinds.base import Kind, Prediction
 from weigh.kinds.label import decide_class
 from weigh.metrics.base import METRICS
 
-__all__ = ["choose_bias", "score_training"]
+__all__ = ["Decision", "choose_bias", "choose_decision", "score_training"]
 
 UNBALANCED = 1.5  # ratio of the largest to the smallest class
+BIAS = "bias"  # name of the threshold in `Run.settled`: what is added for the second of two classes
+
+
+class Decision(NamedTuple):
+    """How a network decides.
+
+    Attributes:
+        bias: As from `choose_bias`.
+        chosen: What of it was chosen on examples that took no part in training, by name; a refit takes the mean of it (`Run.settled`).
+    """
+
+    bias: list[float] | None
+    chosen: dict[str, float]
 
 
 def choose_bias(
@@ -50,6 +67,33 @@ def choose_bias(
     bias = -np.log(np.where(present, counts, counts.sum()) / counts.sum())
     bias[present] -= bias[present].mean()
     return [round(float(b), 6) for b in bias]
+
+
+def choose_decision(
+    kind: Kind,
+    decision: str,
+    primary: str,
+    target: np.ndarray,
+    classes: int,
+    unseen: Callable[[], tuple[np.ndarray, np.ndarray]] | None,
+    settled: Mapping[str, float],
+) -> Decision:
+    """The decision of a network. The saved one, a refit, decides by the mean of the thresholds that were scored.
+
+    Args:
+        decision, primary, target, classes: As of `choose_bias`.
+        unseen: Recorded answers and targets of examples that took no part in training; None: all did.
+        settled: What the cross-validation chose, for a refit.
+    """
+    tuned = kind.exclusive and decision != "argmax" and primary.startswith("f1") and classes == 2
+    if tuned and unseen is not None:
+        answers, held = unseen()
+        bias = choose_bias(kind, decision, primary, held, kind.decide(answers).probabilities, classes)
+        return Decision(bias, {BIAS: 0.0 if bias is None else bias[1]})
+    if tuned and BIAS in settled:
+        shift = round(settled[BIAS], 6)
+        return Decision([0.0, shift] if shift else None, {BIAS: shift})
+    return Decision(choose_bias(kind, decision, primary, target, None, classes), {})
 
 
 def score_training(

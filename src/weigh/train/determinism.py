@@ -20,7 +20,8 @@ __all__ = ["computing", "forked", "is_nondeterministic", "one_thread", "single_t
 def computing(*, threads: int, strict: bool = False) -> Iterator[None]:
     """Compute with `threads` threads and deterministic algorithms; everything is put back afterwards.
 
-    The number of threads changes how sums are split and so the last bits: it is stored with the study's choices.
+    The number of threads changes how sums are split and so the last bits: it is stored with the study's choices. Single precision is single precision:
+    by default torch lets GPUs round what enters a convolution to ten bits (TF32), and saved models answer on the processor, which does not.
 
     Args:
         strict: Only deterministic operators: one that has no such form raises an error that `is_nondeterministic` knows. Attention on a
@@ -29,21 +30,21 @@ def computing(*, threads: int, strict: bool = False) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     before = torch.get_num_threads()
     deterministic = torch.get_deterministic_debug_mode()
-    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before_on_gpu = cudnn.benchmark, cudnn.allow_tf32, products.allow_tf32
     try:
         torch.set_num_threads(max(1, threads))
         # The same switch as `use_deterministic_algorithms`, which imports torch's compiler besides: seconds, and nothing is
         # compiled here.
         torch.set_deterministic_debug_mode("error" if strict else "warn")
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.allow_tf32 = False
+        cudnn.benchmark = cudnn.allow_tf32 = products.allow_tf32 = False
         with keeping_pages():
             yield
     finally:
         torch.set_num_threads(before)
         torch.set_deterministic_debug_mode(deterministic)
-        torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32 = benchmark, tf32
+        cudnn.benchmark, cudnn.allow_tf32, products.allow_tf32 = before_on_gpu
 
 
 def is_nondeterministic(error: Exception) -> bool:

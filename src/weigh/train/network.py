@@ -33,7 +33,7 @@ from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.train.activations import activations_of
 from weigh.train.averaging import Recent, state_of
-from weigh.train.decision import choose_bias, score_training
+from weigh.train.decision import Decision, choose_bias, choose_decision, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
@@ -117,10 +117,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress 
     best, facts_of_training = _optimise(work, model, examples, training, validation, progress)
     trained = time.perf_counter() - started
     settled = _settle(work, validation)
-    bias = _decision(work, validation)
-    if best.number == 0 and len(
-        validation
-    ):  # it stays a probe; this one has seen the validation part too, as the recipe's has
+    bias, chosen = _decision(work, validation)
+    # it stays a probe; this one has seen the validation part too, as the recipe's has
+    if best.number == 0 and len(validation):
         facts_of_training["probe_strength"] = _start_from_probe(work, examples, run.train)
     # where the time decides how long is trained, a part of the examples says well enough how well they are known
     known = run.train if run.epochs is None else run.train[:: math.ceil(len(run.train) / ENOUGH)]
@@ -132,7 +131,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress 
     facts |= facts_of_training | {
         "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
         "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,
-        **({"bias": bias} if bias is not None else {}), **({"settled": settled} if settled else {}),
+        **({"bias": bias} if bias is not None else {}), **({"settled": settled | chosen} if settled or chosen else {}),
     }  # fmt: skip
     measured |= {
         "train_seconds": trained,
@@ -243,13 +242,12 @@ def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
     return chosen
 
 
-def _decision(work: Work, validation: np.ndarray) -> list[float] | None:
-    """The threshold; for F1 chosen on the validation part, else it follows from how frequent the classes are in training."""
-    run, decision, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
-    if primary.startswith("f1") and len(validation):
-        inner = work.kind.decide(work.predict(validation)).probabilities
-        return choose_bias(work.kind, decision, primary, work.target[validation], inner, work.width)
-    return choose_bias(work.kind, decision, primary, work.target[run.train], None, work.width)
+def _decision(work: Work, validation: np.ndarray) -> Decision:
+    """Chosen on the validation part, as far as it is chosen at all (`decision.choose_decision`)."""
+    run, target = work.run, work.target
+    held = (lambda: (work.predict(validation), target[validation])) if len(validation) else None
+    decision, primary = run.options.get("decision", "argmax"), work.setting.primary
+    return choose_decision(work.kind, decision, primary, target[run.train], work.width, held, run.settled)
 
 
 def _freeze(

@@ -124,8 +124,9 @@ def time_model(
     chosen, answering = (best_precision(setting.device), "fp32") if precision == "auto" else (precision, precision)
     timed: dict[str, Any] = {}
     if passes:
-        reading = read_pass(lambda: forward(answering), setting.device, net, enough)
-        alike = setting.device != "cpu" or setting.threads == 1  # the study computes as the reading did
+        # what a prediction costs: saved models answer in single precision, whatever features are computed in
+        reading = read_pass(lambda: forward("fp32"), setting.device, net, enough)
+        alike = answering == "fp32" and (setting.device != "cpu" or setting.threads == 1)  # as the study computes
         seconds = (reading.wall if alike else _seconds(forward, answering, setting.device, enough)) / n
         cost = {"seconds_per_picture": reading.seconds / n, "delay": reading.delay}
         timed |= {

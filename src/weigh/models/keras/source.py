@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from weigh.errors import ModelError, no_file
+from weigh.errors import ModelError, no_file, reason_of
 from weigh.language import Text, text
 from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import weights_digest
@@ -24,7 +25,7 @@ from weigh.models.keras.frozen import frozen_features
 from weigh.models.keras.graph import Graph, Untranslatable, read_graph, without_last_activation
 from weigh.models.keras.network import KerasNetwork, Translation, Vector, anatomy_of, translate
 from weigh.models.keras.reference import Reference, application, config_of, from_config, hub_backbone, keras_cache
-from weigh.models.keras.settings import cleaned
+from weigh.models.keras.settings import cleaned, refused
 from weigh.models.keras.weights import archive_config, check_fits, opened_weights, read_arrays
 from weigh.models.outside import CROP, VALUES, Scaling, entry_of, size_of
 from weigh.models.penultimate import values_expected
@@ -97,10 +98,12 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
 
 def _from_file(address: Address, path: Path, *, pretrained: bool) -> Pretrained:
     """A `.keras` file: its configuration cleaned, its numbers read by us."""
-    config = without_last_activation(cleaned(archive_config(path, address.written), address.written))
     provenance = Provenance("file", path.name, files=(path.resolve(),))
-    graph = _readable(config)
-    preparation = _preparation_of(address, _shape(config), graph if isinstance(graph, Graph) else None)
+    stored = archive_config(path, address.written)
+    with _plain_settings(address):
+        config = without_last_activation(cleaned(stored, address.written))
+        graph = _readable(config)
+        preparation = _preparation_of(address, _shape(config), graph if isinstance(graph, Graph) else None)
     blue_first = dict(address.options).get("values") == BLUE_FIRST
     most = (8 * path.stat().st_size + 50_000_000) // 4
     reference = from_config(config, address.written, most_parameters=most)
@@ -245,6 +248,16 @@ def _translated(
     return Pretrained(
         address, network, preparation, provenance, network.classes, {"config": {"keras": stored}}, anatomy
     )
+
+
+@contextmanager
+def _plain_settings(address: Address) -> Iterator[None]:
+    """While settings that a stranger wrote are looked at: a text where a number is expected, or a setting that is not there, is the file's mistake."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        what = text("a setting in its configuration cannot be read: {e}", "其配置中有无法读取的设置：{e}", e=reason_of(error))
+        raise refused(address.written, what) from None
 
 
 def _readable(config: dict[str, Any]) -> Graph | Untranslatable:
