@@ -1,6 +1,6 @@
 """How long a model takes for one example on this machine: measured on request, kept, and shown by `weigh models`.
 
-One picture (or one text of 32 tokens), one thread of the processor, the arithmetic that a study would choose here. A figure is kept for a kind
+One picture (or one text of 32 tokens), one thread of the processor, single precision, in which saved models answer. A figure is kept for a kind
 of processor, an address, its files of weights and the versions that compute. Reading what is kept needs no torch. Before it:
 `models/listing.py`, `train/timing.py`. After it: `cli/models.py`.
 """
@@ -22,7 +22,7 @@ from weigh.language import Text, text
 
 __all__ = ["THREADS", "Latency", "instructions", "kept_latencies", "measure_latency", "parse_milliseconds"]
 
-KEPT = Memo("latency-1")
+KEPT = Memo("latency-2")  # of an earlier number: some in half precision
 THREADS = 1
 COMPUTING = ("torch", "timm", "torchvision", "transformers", "keras", "onnxruntime", "tensorflow")
 PROCESSOR = ("model name", "hardware", "cpu part")  # lines of /proc/cpuinfo that name the kind
@@ -89,7 +89,7 @@ def measure_latency(address: str) -> Latency:
 
 
 def instructions() -> list[str]:
-    """The instruction sets that decide whether bf16 pays, as the kernel names them (Linux)."""
+    """The instruction sets that decide how fast a pass is, as the kernel names them (Linux)."""
     flags = next((value.split() for name, value in _processor_facts() if name == "flags"), [])
     return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8") if flag in flags]
 
