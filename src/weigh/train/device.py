@@ -12,7 +12,17 @@ from weigh.language import text
 from weigh.lookahead import look_ahead
 from weigh.run import Setting
 
-__all__ = ["HALF", "ahead", "autocast", "best_precision", "empty_cache", "make_scaler", "peak_bytes", "resolve_device"]
+__all__ = [
+    "HALF",
+    "ahead",
+    "autocast",
+    "best_precision",
+    "computed_on",
+    "empty_cache",
+    "make_scaler",
+    "peak_bytes",
+    "resolve_device",
+]
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 AHEAD = 2  # batches that a GPU finds ready
@@ -44,6 +54,12 @@ def resolve_device(asked: str = "auto") -> str:
             do=text("Here: {k}; or auto.", "可用：{k}；或 auto。", k=", ".join(known)),
         )
     return name
+
+
+def computed_on(device: str) -> str:
+    """What of a device changes the last digits, for the names of what is kept: GPUs once rounded what enters a convolution (`determinism.py`)."""
+    kind = device.split(":")[0]
+    return "cuda without TF32" if kind == "cuda" else kind
 
 
 def empty_cache(device: str) -> None:

@@ -29,7 +29,7 @@ from weigh.models.pretrained import SEVERAL, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.notices import Progress
 from weigh.run import LAYERS_RULE, Setting
-from weigh.train.device import HALF, autocast
+from weigh.train.device import HALF, autocast, computed_on
 from weigh.train.timing import read_pass
 
 __all__ = [
@@ -304,7 +304,7 @@ def features_key(
         setting.precision,
         setting.channels_last,
         setting.batch,
-        setting.device.split(":")[0],
+        computed_on(setting.device),
         setting.threads,
     )
     libraries = (torch.__version__, PIL.__version__)

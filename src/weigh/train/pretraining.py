@@ -29,7 +29,7 @@ from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
-from weigh.train.device import make_scaler
+from weigh.train.device import computed_on, make_scaler
 from weigh.train.failures import Diverged
 from weigh.train.objectives import HiddenWords, Objective, make_objective
 from weigh.train.schedule import clip, warm_cosine
@@ -82,12 +82,11 @@ def adapt(
 
 
 def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dict[str, Any], setting: Setting) -> str:
-    device = setting.device.split(":")[0]
     conditions = (
         sorted(options.items()),
         setting.precision,
         setting.channels_last,
-        device,
+        computed_on(setting.device),
         setting.threads,
         torch.__version__,
         PIL.__version__,
