@@ -80,7 +80,7 @@ class Clock:
         ]
         if recipe.trains == "head":
             # Side by side, one on each thread; where no model is, one after the other (`train/naive_bayes.py`).
-            heads = sum(alone) / (job.setting.threads if len(alone) > 1 and not recipe.model else 1)
+            heads = sum(alone) / (min(job.setting.threads, len(alone)) if len(alone) > 1 and not recipe.model else 1)
             words = sum(outcome.measured.get("words_seconds", 0.0) for outcome in outcomes)
             passing = max(0.0, seconds - heads - words)
             if candidate not in self.per_head and passing > KEPT * job.pass_seconds > 0:
