@@ -63,7 +63,6 @@ def test_what_was_decided_for_other_options_does_not_hold(timed):
     study = records_only(timed(*ONCE, "design.budget=150s", recipes=shorter)[0])
     assert study.results().less is None
     assert {fold for _, _, fold in networks(study)} == {0, 1, 2, 3}
-    assert "budget" not in study.results().skipped
 
 
 def test_what_fits_is_trained_in_full_with_the_keys_of_a_study_without_a_budget(timed):
