@@ -256,7 +256,9 @@ def _plain_settings(address: Address) -> Iterator[None]:
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        what = text("a setting in its configuration cannot be read: {e}", "其配置中有无法读取的设置：{e}", e=reason_of(error))
+        what = text(
+            "a setting in its configuration cannot be read: {e}", "其配置中有无法读取的设置：{e}", e=reason_of(error)
+        )
         raise refused(address.written, what) from None
 
 
