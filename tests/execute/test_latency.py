@@ -93,7 +93,7 @@ def test_slow_models_are_left_out_and_counted_and_the_unmeasured_stay(here, caps
 
 def test_a_limit_that_leaves_nothing_says_so_and_is_no_error(here, capsys):
     assert main(["models", ADDRESS, "--offline", "--measure", "--max-latency", "0.001ms"]) == 0
-    assert "Left out: 1 measured models that take longer than 0.001 ms" in capsys.readouterr().out
+    assert "Left out: 1 measured model that takes longer than 0.001 ms" in capsys.readouterr().out
 
 
 def test_other_weights_and_another_machine_are_not_measured_yet(here, capsys, monkeypatch):

