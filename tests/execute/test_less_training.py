@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
 from tests.conftest import make_photos
 from tests.plan.planted_workers import records_only
 from tests.text_models import write_reviews
-from weigh.execute import budget
+from weigh.execute import budget, local
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.less_training import LessTraining, less_words, possible
 from weigh.plan.prepare import prepare
@@ -116,6 +119,24 @@ def test_time_that_is_left_goes_to_further_folds(timed, monkeypatch):
     assert len(study.results().records) == before, "the same command again finds the study finished"
 
 
+@pytest.mark.parametrize(("kept", "folds"), [(0, 3), (8, 2)])
+def test_no_time_is_kept_for_a_refit_that_is_known_to_be_short(timed, monkeypatch, kept, folds):
+    """Two folds fit with a refit of eight epochs. Where both kept their start, the refit has none, whatever a third fold keeps."""
+    study, now = timed(*CHOOSING, "design.budget=220s")
+    work = local.run_job
+
+    def run_job(job, examples, progress=None):
+        outcomes = work(job, examples, progress)
+        return [replace(outcome, facts={**outcome.facts, "best_epoch": kept}) for outcome in outcomes]
+
+    monkeypatch.setattr(local, "run_job", run_job)
+    results = records_only(study).results()
+    assert networks(study) == [("timm:good × finetune", 0, fold) for fold in range(folds)]
+    assert (results.less.epochs, results.less.folds) == (None, folds)
+    assert [r.candidate for r in results.records if r.purpose == "refit"] == ["timm:good × finetune"]
+    assert now[0] <= 220
+
+
 def test_a_network_that_cannot_fit_by_its_forward_pass_is_not_planned_and_its_steps_are_not_timed(timed, timings):
     study, now = timed(*ONCE, "design.budget=60s")
     timings.use()
@@ -174,8 +195,26 @@ def test_whole_texts_may_be_trained_for_fewer_steps(tiny_encoder, tmp_path):
     )
     run = next(run for run in whole.runs if run.fold == 0)
     steps = -(-len(run.train) // run.options["batch_size"])
-    epochs = {less.epochs for less in possible(prepared.spec, whole, [tiny_encoder], {})}
-    assert min(one for one in epochs if one) == -(-50 // steps) < epochs_of(run.options, len(run.train))
+    epochs = [less.epochs for less in possible(prepared.spec, whole, [tiny_encoder], {}) if less.epochs]
+    assert min(epochs) == -(-50 // steps) < epochs_of(run.options, len(run.train))
+    steps_between = sorted({*epochs, epochs_of(run.options, len(run.train))})
+    assert all(b <= 1.5 * a for a, b in pairwise(steps_between)), "much of the time would be left over between two"
+
+
+def test_pictures_are_no_smaller_than_the_time_asks_for(photos):
+    spec = load_spec({"data": str(photos), "models": ["timm:resnet18", "timm:resnet10t"], "recipes": ["probe", "finetune"]})
+    prepared = prepare(spec)
+    whole = plan_runs(
+        prepared.examples, prepared.spec, cross_candidates(prepared.spec), variants=(), copies=prepared.copies
+    )
+
+    def sides(*own: int) -> list[int | None]:
+        ways = possible(prepared.spec, whole, prepared.spec.models, dict(zip(prepared.spec.models, own, strict=True)))
+        return list(dict.fromkeys(less.image_size for less in ways if less.folds > 1 and less.epochs is None))
+
+    assert sides(224, 240) == [None, 192, 160, 128]
+    assert sides(176, 224) == [None, 160, 128]
+    assert sides(128, 224) == [None], "nothing is scaled up, nor to what is no smaller"
 
 
 def test_nothing_is_said_to_be_less_where_in_the_end_all_folds_were_trained_in_full(tiny_encoder, tmp_path):

@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weigh.execute.choices import Choose
+from weigh.execute.refits import everyone_refitted, refit_seconds, refits_of_networks
 from weigh.language import Text, text
 from weigh.plan.jobs import cut_to_budget, cut_to_time, heads_in, pass_seconds, predict_seconds
 from weigh.plan.prepare import Prepared
-from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.plan.runs import Plan, plan_runs
 from weigh.run import RECIPES, Candidate, Job, Outcome, Run
 from weigh.spec_yaml import parse_duration
 
@@ -27,7 +28,6 @@ __all__ = [
     "keep_budget",
     "keep_time",
     "late_models",
-    "refit_seconds",
     "shortened",
 ]
 
@@ -37,7 +37,6 @@ REPORT, REPORT_SHARE = 15.0, 0.1
 # The refit of a head whose features are there takes so many times as long as loading the network once: the network is loaded, written and hashed, and
 # what was saved is opened again and asked a few examples (`saved/check.py`).
 LOADS = 3.0
-MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 LATE = 0.1  # share of the budget by which a refit may end too late before its network is left out
 SHARE = 0.85  # share of the time left that may be planned: how slow something is shows only afterwards
 SEEN_SHARE = 0.95  # the same for work of which a part ran: its pace is known
@@ -55,6 +54,8 @@ class Clock:
         predicted, took: "pass" (through a network, for features), "head" or "network" -> seconds of such work in the jobs that are done.
         per_head: Candidate -> seconds of one of its heads, its features being there; recipes of one model differ.
         loading: Address -> seconds of loading the model.
+        slowest: Predicted and taken seconds of the network that took longest against its forecast; None: none ran.
+        best_epochs: Candidate -> the epochs that runs of the cross-validation kept, where they chose them.
     """
 
     budget: float | None
@@ -63,6 +64,8 @@ class Clock:
     took: dict[str, float] = field(default_factory=dict)
     per_head: dict[str, float] = field(default_factory=dict)
     loading: dict[str, float] = field(default_factory=dict)
+    slowest: tuple[float, float] | None = None
+    best_epochs: dict[str, list[int]] = field(default_factory=dict)
 
     def job_done(self, job: Job, seconds: float, outcomes: Sequence[Outcome] = ()) -> None:
         """A job took so long.
@@ -90,6 +93,12 @@ class Clock:
                 self.per_head[candidate] = heads / len(alone)
         else:
             self._add("network", job.predicted_seconds, seconds)
+            own = (job.predicted_seconds, seconds)
+            self.slowest = max(self.slowest or own, own, key=lambda pair: _pace(*pair))
+            for run, outcome in zip(job.runs, outcomes, strict=False):
+                best = outcome.facts.get("best_epoch")
+                if run.purpose == "main" and run.epochs is None and best is not None:
+                    self.best_epochs.setdefault(candidate, []).append(best)
 
     def _add(self, work: str, predicted: float, took: float) -> None:
         self.predicted[work] = self.predicted.get(work, 0.0) + predicted
@@ -99,10 +108,15 @@ class Clock:
         """How many times as long as predicted such work took so far. Before the first: as other work that was timed (not heads, whose forecast is a
         guess), where that took longer; that it was faster says nothing about this.
         """
-        paces = {
-            kind: (seconds + TRUST) / (self.predicted[kind] + TRUST) for kind, seconds in self.took.items() if seconds
-        }
+        paces = {kind: _pace(self.predicted[kind], seconds) for kind, seconds in self.took.items() if seconds}
         return paces.get(work, max([1.0, *(pace for kind, pace in paces.items() if kind != "head")]))
+
+    def at_its_slowest(self) -> Clock:
+        """The same, with networks as slow as the one that took longest against its forecast: others may have stopped early."""
+        if self.slowest is None:
+            return self
+        predicted, took = self.slowest
+        return replace(self, predicted={**self.predicted, "network": predicted}, took={**self.took, "network": took})
 
     def of_heads(self, runs: Sequence[Run], timing: dict, n_examples: int) -> float:
         """Predicted seconds of heads of one candidate, as passes and heads turned out so far.
@@ -122,6 +136,10 @@ class Clock:
         saving = LOADS * max(self.loading.values(), default=0.0)
         report = min(REPORT, REPORT_SHARE * self.budget)
         return max(0.0, self.budget - report - saving - (time.monotonic() - self.began))
+
+
+def _pace(predicted: float, took: float) -> float:
+    return (took + TRUST) / (predicted + TRUST)
 
 
 def keep_budget(
@@ -189,7 +207,7 @@ def fits_budget(
     if clock.budget is None:
         return True
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    fixed += refit_seconds(plan, prepared, timings) * clock.pace()
+    fixed += refit_seconds(plan, prepared, timings, clock.best_epochs) * clock.pace()
     first = {unit: seconds for unit, seconds in units.items() if not unit[1] or unit[0] in plan.folds}
     runs = sum(1 if name in plan.folds else prepared.spec.design.folds for name, _ in first)
     return fixed + sum(first.values()) / max(1, min(workers, runs)) <= share * clock.left()
@@ -236,7 +254,7 @@ def impossible_networks(
     networks = tuple(c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network")
     units, fixed = _missing_seconds(replace(plan, candidates=networks), prepared, timings, recorded, clock)
     first = {unit: seconds / workers for unit, seconds in units.items() if not unit[1]}
-    refits, everyone = _refits(plan, prepared, timings, clock)
+    refits, everyone = _refits(plan, prepared, timings, clock), everyone_refitted(prepared)
     return cut_to_time(first, fixed, refits, refits.keys(), clock.left(), all_refitted=everyone)[1]
 
 
@@ -258,7 +276,7 @@ def keep_time(
     if clock.budget is None:
         return plan, frozenset(), None
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    refits, everyone = _refits(plan, prepared, timings, clock)
+    refits, everyone = _refits(plan, prepared, timings, clock), everyone_refitted(prepared)
     stoppable = set(list(refits)[len(refits) == len(plan.candidates) :]) if not racing else set()
     shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
@@ -376,25 +394,7 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[s
     return seconds, fixed
 
 
-def _refits(plan: Plan, prepared: Prepared, timings: dict, clock: Clock) -> tuple[dict[str, float], bool]:
-    """Candidate -> seconds of its refit, of those that train networks; and whether all candidates are refitted, not the winner alone."""
-    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-    refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
-    return refits, bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
-
-
-def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
-    """Predicted time of the refits that follow."""
-    return _refit_seconds(prepared, timings, plan.candidates)
-
-
-def _refit_seconds(prepared: Prepared, timings: dict, candidates: Collection[Candidate]) -> float:
-    examples = prepared.examples
-    has_test = bool((examples.part != "train").any())
-    costs = []
-    for candidate in candidates:
-        if RECIPES.get(candidate.recipe).trains == "network":
-            run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
-            costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
-    refitted = len(costs) if has_test else MEMBERS if prepared.spec.output.ensemble != "never" else 1
-    return sum(sorted(costs)[-refitted:]) if costs else 0.0
+def _refits(plan: Plan, prepared: Prepared, timings: dict, clock: Clock) -> dict[str, float]:
+    """Candidate -> seconds of its refit, of those that train networks, as these turned out so far."""
+    refits = refits_of_networks(plan, prepared, timings, clock.best_epochs)
+    return {name: seconds * clock.pace() for name, seconds in refits.items()}

@@ -17,7 +17,7 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.execute.averaging import choose_average
-from weigh.execute.budget import Clock, refit_seconds
+from weigh.execute.budget import Clock
 from weigh.execute.choices import stored_timings
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast, duration
@@ -26,6 +26,7 @@ from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.listener import Listener
 from weigh.execute.planner import Planner, begin
 from weigh.execute.racing import run_race
+from weigh.execute.refits import refit_seconds
 from weigh.execute.saving import Keeper
 from weigh.language import Text, text
 from weigh.notices import notice
@@ -166,7 +167,7 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
 def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
     """How long what is left of `plan` is predicted to take, refits included: it is no longer what the forecast said."""
     jobs = forecast.missing_jobs(plan.runs, recorder.ledger.recorded())
-    refits = refit_seconds(plan, forecast.prepared, forecast.timings)
+    refits = refit_seconds(plan, forecast.prepared, forecast.timings, recorder.clock.best_epochs)
     recorder.listener.ahead(forecast.shared_seconds(jobs) + refits)
 
 

@@ -110,9 +110,9 @@ class Fitting:
         return next(reversed(list(self._possible(models))), None)
 
     def one_more_fold(self, less: LessTraining) -> LessTraining | None:
-        """The same training in one more fold, as long as the folds before it took; None where there is no time for it, or no fold."""
-        more = replace(less, folds=less.folds + 1)
-        fits = less.folds < self.prepared.spec.design.folds and self._fits(more, share=SEEN_SHARE)
+        """The same training in one more fold, as long as the slowest before it; None where there is no time for it, or no fold."""
+        more, slow = replace(less, folds=less.folds + 1), replace(self, clock=self.clock.at_its_slowest())
+        fits = less.folds < self.prepared.spec.design.folds and slow._fits(more, share=SEEN_SHARE)
         return more if fits else None
 
     def fits_in_full(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from weigh.data.confirmation import what_was_read
 from weigh.execute.averaging import check_average
-from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, late_models, refit_seconds, shortened
+from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, late_models, shortened
 from weigh.execute.choices import (
     Choose,
     ModelTimings,
@@ -36,6 +36,7 @@ from weigh.execute.left_out import LeftOut, joined, too_short_for, with_heads, w
 from weigh.execute.less_training import Fitting, all_at_once, may_train_less, networks_of
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
+from weigh.execute.refits import refit_seconds
 from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
@@ -181,7 +182,8 @@ class Planner:
             jobs = less_features(jobs, examples)
         seconds = shared_seconds(jobs, self.workers)
         if missing or self._average_missing:
-            seconds += refit_seconds(plan, replace(prepared, spec=with_less(spec, less)), timings)
+            shorter = replace(prepared, spec=with_less(spec, less))
+            seconds += refit_seconds(plan, shorter, timings, self.clock.best_epochs)
         failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
         return Forecast(
             prepared=prepared,
@@ -249,7 +251,7 @@ class Planner:
         """
         assert self.ledger is not None
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
-        refits = refit_seconds(plan, prepared, self.timings) * self.clock.pace()
+        refits = refit_seconds(plan, prepared, self.timings, self.clock.best_epochs) * self.clock.pace()
         more = bring_back(self.lean, plan.candidates, self.timings, self.ledger.recorded(), self.clock, refits)
         if more is None:
             return self._with_one_more_fold(plan)

@@ -7,6 +7,7 @@ own. Predicted times come from short timings (`train/timing.py`): numbers in, no
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from weigh.media import MEDIA
 from weigh.plan.contenders import contending_runs
 from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
-from weigh.train.length import epochs_of
+from weigh.train.length import epochs_of, scored_every
 
 __all__ = [
     "cut_to_budget",
@@ -147,8 +148,8 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         passes = len(run.test)
         if run.options.get("head") == "probe":
             passes += len(run.train)  # its features
-        if run.epochs is None:
-            passes += len(run.train)  # the score on what was trained on
+        passes += math.ceil(len(run.train) / scored_every(run.epochs, len(run.train)))  # the score on what was trained on
+        total += timing.get("load_seconds", 0.0)  # building a network takes about as long as loading it once
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
 

@@ -31,13 +31,17 @@ __all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "wit
 
 # On the one fold that was measured, a probe's head was a worse start for few steps.
 FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
-SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
+SMALL = 128  # least side in pixels that pictures are scaled to, where a model reads larger ones
+BETWEEN = (192, 160)  # sides between the model's own and the least
 ALL = 10_000  # passes: as many as the recipe's own
-# (folds, passes, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken. Passes are
-# raised to as many as make the least steps.
+# (folds, passes, side of the pictures where the model reads larger ones; None: the model's own), from the most to the least; the first that fits is
+# taken. Passes are raised to as many as make the least steps. Neighbours differ by a third of the time at the most, as far as there is something
+# between them: with pictures of 128 pixels or 5 passes next to the whole training, half of the time was left over (docs/decisions/budget.md).
 LADDER = (
-    (3, ALL, True), (2, ALL, True), (3, ALL, False), (2, ALL, False),
-    (2, 5, False), (1, ALL, False), (1, 5, False), (2, 3, False), (1, 3, False), (1, 2, False), (1, 1, False),
+    (3, ALL, None), (2, ALL, None),
+    *((folds, ALL, side) for side in (*BETWEEN, SMALL) for folds in (3, 2)),
+    *((3, passes, SMALL) for passes in (30, 22, 16, 12, 9, 7)),
+    (2, 7, SMALL), (2, 5, SMALL), (1, ALL, SMALL), (1, 5, SMALL), (2, 3, SMALL), (1, 3, SMALL), (1, 2, SMALL), (1, 1, SMALL),
 )  # fmt: skip
 
 
@@ -79,11 +83,11 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
     usual = min((epochs_of(run.options, len(run.train)) for run in free), default=0)
     steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in free), default=1)
     fewest = math.ceil((Medium if spec.task is None else MEDIA.get(TASKS.get(spec.task).medium)).least_steps / steps)
-    resizable = all(sizes.get(model, 0) > SMALL for model in models)
+    own_side = min((sizes.get(model, 0) for model in models), default=0)
     tried = set()
-    for folds, most, large in LADDER if runs else ():
+    for folds, most, side in LADDER if runs else ():
         epochs = min(max(most, fewest), usual)
-        size = None if large or not resizable else SMALL
+        size = side if side is not None and side < own_side else None
         one = LessTraining(tuple(models), min(folds, spec.design.folds), epochs if epochs < usual else None, size)
         if one not in tried:
             tried.add(one)

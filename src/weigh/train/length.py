@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FEWEST_EPOCHS", "MOST_EPOCHS", "epochs_of"]
+__all__ = ["FEWEST_EPOCHS", "MOST_EPOCHS", "epochs_of", "scored_every"]
 
 FEWEST_EPOCHS = 8  # between these two, epochs follow from `steps`
 MOST_EPOCHS = 40
+ENOUGH = 500  # training examples that say well enough how well they are known, where the time decides how long is trained
 
 
 def epochs_of(options: Mapping[str, Any], examples: int) -> int:
@@ -23,3 +24,13 @@ def epochs_of(options: Mapping[str, Any], examples: int) -> int:
         return options["epochs"]
     steps_of_one = math.ceil(examples * (1 - options["validation"]) / options["batch_size"])
     return min(max(math.ceil(options["steps"] / max(1, steps_of_one)), FEWEST_EPOCHS), MOST_EPOCHS)
+
+
+def scored_every(run_epochs: int | None, examples: int) -> int:
+    """Every which training example is scored once more at the end: all where the recipe decides how long is trained.
+
+    Args:
+        run_epochs: `Run.epochs`.
+        examples: Of the training folds.
+    """
+    return 1 if run_epochs is None else max(1, math.ceil(examples / ENOUGH))

@@ -8,7 +8,6 @@ else is the same.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +38,7 @@ from weigh.train.device import ahead, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
 from weigh.train.features import features_key, load_for, own_operations, prediction_seconds
 from weigh.train.furthest import Furthest, furthest_of
-from weigh.train.length import epochs_of
+from weigh.train.length import epochs_of, scored_every
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.paired import clearly_better
@@ -50,8 +49,6 @@ from weigh.train.vocabulary import shorten_vocabulary
 from weigh.train.words import add_words, asks_words
 
 __all__ = ["fit"]
-
-ENOUGH = 500  # examples
 
 
 @dataclass
@@ -121,8 +118,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress 
     # it stays a probe; this one has seen the validation part too, as the recipe's has
     if best.number == 0 and len(validation):
         facts_of_training["probe_strength"] = _start_from_probe(work, examples, run.train)
-    # where the time decides how long is trained, a part of the examples says well enough how well they are known
-    known = run.train if run.epochs is None else run.train[:: math.ceil(len(run.train) / ENOUGH)]
+    known = run.train[:: scored_every(run.epochs, len(run.train))]
     train_scores = score_training(examples, setting.primary, _finite(work.predict(known)), known, bias)
     furthest = furthest_of(run, setting, examples)
     answers = _finite(work.predict(run.test, furthest))
