@@ -137,6 +137,24 @@ def test_no_time_is_kept_for_a_refit_that_is_known_to_be_short(timed, monkeypatc
     assert now[0] <= 220
 
 
+@pytest.mark.parametrize(("times", "trained", "folds"), [(2.0, "timm:good", 3), (5.0, "timm:poor", 4)])
+def test_the_likeliest_model_is_trained_for_less_before_a_later_one_in_full(timed, timings, times, trained, folds):
+    """The last of three models was trained in full, though there was time for much of the first, and most of the time was left over."""
+    study, now = timed(*CHOOSING, "design.budget=320s")
+    timings.use()
+    timings.slow["timm:good"] = times
+    study = records_only(study)
+    results = study.results()
+    assert {(model, fold) for model, _, fold in networks(study)} == {(f"{trained} × finetune", k) for k in range(folds)}
+    assert (None if results.less is None else results.less.models) == (("timm:good",) if trained == "timm:good" else None)
+    assert ("passed-over" in results.skipped) == (trained == "timm:poor"), "good would take too long even for less"
+    assert now[0] <= 320
+    assert not results.unfinished
+    assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+    before = len(results.records)
+    assert len(records_only(study).results().records) == before, "the same command again finds the study finished"
+
+
 def test_a_network_that_cannot_fit_by_its_forward_pass_is_not_planned_and_its_steps_are_not_timed(timed, timings):
     study, now = timed(*ONCE, "design.budget=60s")
     timings.use()

@@ -17,14 +17,25 @@ from weigh.execute.choices import Choose, ModelTimings
 from weigh.language import Text, text
 from weigh.plan.finalists import chooses_finalists, narrowed
 from weigh.plan.jobs import HEAD_SECONDS, least_timing, predict_seconds
-from weigh.plan.less_training import LessTraining, heads_of, possible, with_less, with_networks
+from weigh.plan.less_training import (
+    LessTraining,
+    heads_of,
+    possible,
+    share_of_training,
+    with_less,
+    with_networks,
+)
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan, plan_runs
-from weigh.run import Candidate
+from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
 
 __all__ = ["Fitting", "all_at_once", "may_train_less", "networks_of", "only_networks"]
+
+
+# A model that came first is trained for less before a later one in full, where one training is at least this share of a whole one, in so many folds.
+WORTH_SHARE, WORTH_FOLDS = 1 / 3, 2
 
 
 def may_train_less(spec: StudySpec, plan: Plan) -> bool:
@@ -66,22 +77,42 @@ class Fitting:
     clock: Clock
     workers: int
 
-    def choose(self, narrow: Plan, order: Sequence[str]) -> LessTraining | None:
+    def choose(self, narrow: Plan, order: Sequence[str], *, open_choice: bool) -> LessTraining | None:
         """How networks are trained in less time; None where they are left as they are.
 
         Args:
             narrow: Without what only finalists run.
             order: Models of which one is to go on, the likeliest first; empty where no finalists are chosen.
+            open_choice: The order is known, and who goes on in full was not decided before.
         """
         spec, everyone = self.prepared.spec, networks_of(self.whole)
         if not may_train_less(spec, narrow):
             return None
         chooses, networks = chooses_finalists(spec), len(narrow.candidates) > len(self.plan.candidates)
-        if networks and (chooses or self._in_time(narrow, self.prepared) or self._ran_once(narrow)):
-            return None  # somebody goes on in full, or everybody can or did
+        if networks and chooses:  # somebody goes on in full
+            return self._likelier(narrow, order) if open_choice else None
+        if networks and (self._in_time(narrow, self.prepared) or self._ran_once(narrow)):
+            return None  # everybody can go on in full, or did
         choices = [(model,) for model in order] if chooses else [everyone]
         less = self.find([models for models in choices if models])
         return self.least(everyone) if less is None and only_networks(self.whole) else less
+
+    def _likelier(self, narrow: Plan, order: Sequence[str]) -> LessTraining | None:
+        """Less training of a model that came before the only one that can be trained in full; None where there is none that is worth it.
+
+        On SST-2 the third of three models was trained in full within ten minutes, which ended after less than four; trained for less the first one had
+        won on a slower machine, where no other fitted in full.
+        """
+        alone = networks_of(narrow)
+        began = any(run.key in self.recorded for run in narrow.runs if RECIPES.get(run.recipe).trains == "network")
+        if len(alone) != 1 or alone[0] not in order or began:
+            return None
+
+        def worth(less: LessTraining) -> bool:
+            share = share_of_training(self.whole, less, self._sizes)
+            return less.folds >= WORTH_FOLDS and share >= WORTH_SHARE
+
+        return self.find([(model,) for model in order[: order.index(alone[0])]], worth)
 
     def over_words(self, less: LessTraining) -> Text | None:
         """That nothing but networks runs and even this takes longer than there is time; None where it does not."""
@@ -93,14 +124,17 @@ class Fitting:
             b=self.prepared.spec.design.budget,
         )
 
-    def find(self, choices: Sequence[Sequence[str]]) -> LessTraining | None:
+    def find(
+        self, choices: Sequence[Sequence[str]], worth: Callable[[LessTraining], bool] = lambda _: True
+    ) -> LessTraining | None:
         """The most training that fits, of the first models for which any does.
 
         Args:
             choices: Addresses of models that are trained together, the likeliest first.
+            worth: What comes into question.
         """
         for models in choices:
-            for less in self._possible(models):
+            for less in filter(worth, self._possible(models)):
                 if self._once_timed(models, partial(self._fits, less)):
                     return less
         return None
@@ -175,13 +209,14 @@ class Fitting:
             self.model_timings.time_steps([model])
         return fits()
 
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """Address -> side in pixels of the pictures that a model reads, where it reads any."""
+        known = self.model_timings.known
+        return {address: timing["image_size"] for address, timing in known.items() if timing.get("image_size")}
+
     def _possible(self, models: Sequence[str]) -> Iterator[LessTraining]:
-        sizes = {
-            address: timing["image_size"]
-            for address, timing in self.model_timings.known.items()
-            if timing.get("image_size")
-        }
-        return possible(self.prepared.spec, self.whole, models, sizes)
+        return possible(self.prepared.spec, self.whole, models, self._sizes)
 
     def _fits(self, less: LessTraining, share: float = SHARE) -> bool:
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, less))

@@ -41,7 +41,7 @@ from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.finalists import Chosen, chooses_finalists, passed_over
+from weigh.plan.finalists import Chosen, chooses_finalists, narrowed, passed_over
 from weigh.plan.jobs import group_jobs, shared_seconds
 from weigh.plan.less_training import LessTraining, heads_of, less_words, with_less, with_networks
 from weigh.plan.prepare import Prepared, prepare
@@ -157,8 +157,9 @@ class Planner:
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         in_full = plan
         plan, cut, over = keep_budget(in_full, prepared, timings, self.choose, recorded)
-        fitting = self._fitting(design, heads_of(in_full), recorded)
-        less = stored or fitting.choose(in_full, order)
+        fitting = self._fitting(design, heads_of(narrowed(design, spec, ())), recorded)
+        open_choice = finalists is not None and (ledger is None or ledger.fact(self._finalists_key) is None)
+        less = stored or fitting.choose(in_full, order, open_choice=open_choice)
         if less is not None:
             plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)

@@ -27,7 +27,16 @@ from weigh.spec import RecipeSpec, StudySpec
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
 
-__all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "with_less", "with_networks"]
+__all__ = [
+    "LessTraining",
+    "heads_of",
+    "less_of",
+    "less_words",
+    "possible",
+    "share_of_training",
+    "with_less",
+    "with_networks",
+]
 
 # On the one fold that was measured, a probe's head was a worse start for few steps.
 FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
@@ -92,6 +101,19 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
         if one not in tried:
             tried.add(one)
             yield one
+
+
+def share_of_training(whole: Plan, less: LessTraining, sizes: Mapping[str, int]) -> float:
+    """How much of one whole training one shorter one is: by its passes and by the area of its pictures.
+
+    Args:
+        whole: The design with these networks in full.
+        sizes: As for `possible`.
+    """
+    runs = [run for run in whole.runs if run.model in less.models and RECIPES.get(run.recipe).trains == "network"]
+    usual = max(epochs_of(run.options, len(run.train)) for run in runs)
+    side = 1.0 if less.image_size is None else min(less.image_size / sizes[model] for model in less.models)
+    return (usual if less.epochs is None else less.epochs) / usual * side**2
 
 
 def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
