@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from tests.conftest import make_photos
-from tests.plan.planted_workers import records_only
+from tests.plan.planted_workers import keep_epoch, records_only
 from tests.text_models import write_reviews
-from weigh.execute import budget, local
+from weigh.execute import budget
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.less_training import LessTraining, less_words, possible
 from weigh.plan.prepare import prepare
@@ -123,13 +122,7 @@ def test_time_that_is_left_goes_to_further_folds(timed, monkeypatch):
 def test_no_time_is_kept_for_a_refit_that_is_known_to_be_short(timed, monkeypatch, kept, folds):
     """Two folds fit with a refit of eight epochs. Where both kept their start, the refit has none, whatever a third fold keeps."""
     study, now = timed(*CHOOSING, "design.budget=220s")
-    work = local.run_job
-
-    def run_job(job, examples, progress=None):
-        outcomes = work(job, examples, progress)
-        return [replace(outcome, facts={**outcome.facts, "best_epoch": kept}) for outcome in outcomes]
-
-    monkeypatch.setattr(local, "run_job", run_job)
+    keep_epoch(monkeypatch, kept)
     results = records_only(study).results()
     assert networks(study) == [("timm:good × finetune", 0, fold) for fold in range(folds)]
     assert (results.less.epochs, results.less.folds) == (None, folds)
@@ -146,7 +139,9 @@ def test_the_likeliest_model_is_trained_for_less_before_a_later_one_in_full(time
     study = records_only(study)
     results = study.results()
     assert {(model, fold) for model, _, fold in networks(study)} == {(f"{trained} × finetune", k) for k in range(folds)}
-    assert (None if results.less is None else results.less.models) == (("timm:good",) if trained == "timm:good" else None)
+    assert (None if results.less is None else results.less.models) == (
+        ("timm:good",) if trained == "timm:good" else None
+    )
     assert ("passed-over" in results.skipped) == (trained == "timm:poor"), "good would take too long even for less"
     assert now[0] <= 320
     assert not results.unfinished
@@ -220,7 +215,9 @@ def test_whole_texts_may_be_trained_for_fewer_steps(tiny_encoder, tmp_path):
 
 
 def test_pictures_are_no_smaller_than_the_time_asks_for(photos):
-    spec = load_spec({"data": str(photos), "models": ["timm:resnet18", "timm:resnet10t"], "recipes": ["probe", "finetune"]})
+    spec = load_spec(
+        {"data": str(photos), "models": ["timm:resnet18", "timm:resnet10t"], "recipes": ["probe", "finetune"]}
+    )
     prepared = prepare(spec)
     whole = plan_runs(
         prepared.examples, prepared.spec, cross_candidates(prepared.spec), variants=(), copies=prepared.copies

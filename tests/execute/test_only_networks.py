@@ -30,7 +30,7 @@ def test_where_nothing_else_runs_networks_are_trained_for_less_and_end_in_time(t
     timings.use()
     plan = study.plan()
     assert (
-        "To fit into 300s, finetune trains 5 epochs instead of 8, in 2 of 4 folds, with timm:good, timm:poor."
+        "To fit into 300s, finetune trains 7 epochs instead of 8, in 2 of 4 folds, with timm:good, timm:poor."
         in str(plan)
     )
     assert plan.seconds <= 300

@@ -14,7 +14,7 @@ from tests.execute.test_late_models import (  # noqa: F401  (fixtures)
     probed,
     suggestions,
 )
-from tests.plan.planted_workers import records_only
+from tests.plan.planted_workers import keep_epoch, records_only
 from weigh.execute import essentials
 from weigh.execute.budget import Clock
 from weigh.execute.left_out import LeftOut
@@ -35,7 +35,9 @@ def few_repeats_at_first(monkeypatch):
 
 def study_with_finetune(photos, folder, monkeypatch, budget, finetune, *, slower=0.5, settings=SETTINGS):  # noqa: F811
     recipes = ["probe", finetune]
-    return late_study(photos, folder, monkeypatch, budget, slower=slower, settings=settings, recipes=recipes)[0]
+    study, _ = late_study(photos, folder, monkeypatch, budget, slower=slower, settings=settings, recipes=recipes)
+    keep_epoch(monkeypatch, 20)  # all that a refit has
+    return study
 
 
 def recorded_networks(study) -> set[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from weigh.execute import choices, planner, saving
+from weigh.execute import choices, local, planner, saving
 from weigh.execute.driver import run_study
 from weigh.execute.listener import Silent
 from weigh.run import Outcome, Setting
@@ -68,6 +69,17 @@ def planted_study(
     monkeypatch.setattr(planner, "less_features", lambda jobs, *given: jobs)
     monkeypatch.setattr(planner, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
     return Study.from_data(photos, models, recipes, settings=[*SETTINGS, *settings], folder=folder)
+
+
+def keep_epoch(monkeypatch, epoch: int) -> None:
+    """The planted workers of the study that was made last report that this epoch was kept; otherwise it is the first."""
+    work = local.run_job
+
+    def run_job(job, examples, progress=None):
+        outcomes = work(job, examples, progress)
+        return [replace(outcome, facts={**outcome.facts, "best_epoch": epoch}) for outcome in outcomes]
+
+    monkeypatch.setattr(local, "run_job", run_job)
 
 
 def _setting(spec, examples) -> Setting:

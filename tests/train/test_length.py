@@ -56,7 +56,9 @@ def test_a_plan_asks_how_long_as_the_training_does(examples, setting, make_run):
     price = predict_seconds([free], timing, len(examples))
     assert price == predict_seconds([make_run("finetune", **options, epochs=trained)], timing, len(examples))
     assert price > predict_seconds([replace(free, epochs=0)], timing, len(examples)), "a refit that keeps the start"
-    assert price == predict_seconds([replace(free, epochs=trained)], timing, len(examples)), "it scores its training part too"
+    assert price == predict_seconds([replace(free, epochs=trained)], timing, len(examples)), (
+        "it scores its training part too"
+    )
 
 
 def test_what_is_set_of_epochs_and_steps_is_read_and_masks_keep_their_epochs():

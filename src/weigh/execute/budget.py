@@ -97,7 +97,7 @@ class Clock:
             self.slowest = max(self.slowest or own, own, key=lambda pair: _pace(*pair))
             for run, outcome in zip(job.runs, outcomes, strict=False):
                 best = outcome.facts.get("best_epoch")
-                if run.purpose == "main" and run.epochs is None and best is not None:
+                if best is not None and run.purpose == "main" and run.epochs is None:
                     self.best_epochs.setdefault(candidate, []).append(best)
 
     def _add(self, work: str, predicted: float, took: float) -> None:

@@ -38,9 +38,7 @@ def everyone_refitted(prepared: Prepared) -> bool:
     return bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
 
 
-def _seconds(
-    plan: Plan, prepared: Prepared, timings: dict, candidates: Collection[Candidate], known: Known
-) -> float:
+def _seconds(plan: Plan, prepared: Prepared, timings: dict, candidates: Collection[Candidate], known: Known) -> float:
     examples = prepared.examples
     has_test = bool((examples.part != "train").any())
     costs = []

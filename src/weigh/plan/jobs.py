@@ -148,7 +148,9 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         passes = len(run.test)
         if run.options.get("head") == "probe":
             passes += len(run.train)  # its features
-        passes += math.ceil(len(run.train) / scored_every(run.epochs, len(run.train)))  # the score on what was trained on
+        passes += math.ceil(
+            len(run.train) / scored_every(run.epochs, len(run.train))
+        )  # the score on what was trained on
         total += timing.get("load_seconds", 0.0)  # building a network takes about as long as loading it once
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total

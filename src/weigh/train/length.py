@@ -10,7 +10,9 @@ __all__ = ["FEWEST_EPOCHS", "MOST_EPOCHS", "epochs_of", "scored_every"]
 
 FEWEST_EPOCHS = 8  # between these two, epochs follow from `steps`
 MOST_EPOCHS = 40
-ENOUGH = 500  # training examples that say well enough how well they are known, where the time decides how long is trained
+ENOUGH = (
+    500  # training examples that say well enough how well they are known, where the time decides how long is trained
+)
 
 
 def epochs_of(options: Mapping[str, Any], examples: int) -> int:
