@@ -16,7 +16,7 @@ from weigh.language import Text, text
 from weigh.plan.jobs import cut_to_budget, cut_to_time, heads_in, pass_seconds, predict_seconds
 from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan, plan_runs
-from weigh.run import RECIPES, Candidate, Job, Outcome, Run
+from weigh.run import RECIPES, Job, Outcome, Run
 from weigh.spec_yaml import parse_duration
 
 __all__ = [
