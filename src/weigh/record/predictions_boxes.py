@@ -27,6 +27,7 @@ from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
 from weigh.record.predictions_box_checks import check_places
+from weigh.record.predictions_checks import copied_models
 from weigh.record.predictions_detections import FORMAT, DetectionFile, read_detections
 from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
@@ -106,24 +107,11 @@ def _examples(truth: GoldBoxes) -> Examples:
 
 def _copies(read: Sequence[DetectionFile]) -> list[Problem]:
     """Models with exactly the same detections."""
-    alike: dict[bytes, list[str]] = {}
+    contents = []
     for file in read:
         parts = (part for answer in file.answers for part in (answer.corners, answer.classes, answer.scores))
-        alike.setdefault(b"\0".join(part.tobytes() for part in parts), []).append(file.name)
-    return [
-        Problem(
-            "copied-model",
-            text(
-                "Exactly the same detections: {l}. One may be a copy of the other.",
-                "检测结果完全相同：{l}。其中一个可能是另一个的副本。",
-                l=" = ".join(names),
-            ),
-            pairs=(tuple(names),),
-            do=text("Check that each file belongs to its own model.", "请检查每份文件是否确属各自的模型。"),
-        )
-        for names in alike.values()
-        if len(names) > 1
-    ]
+        contents.append((file.name, b"\0".join(part.tobytes() for part in parts)))
+    return copied_models(contents, text("Exactly the same detections", "检测结果完全相同"))
 
 
 def _told(thresholds: dict[str, np.ndarray]) -> list[Problem]:

@@ -7,7 +7,7 @@ aside is named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from weigh.language import Text, first_names, join_texts, text
 from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers, PredictionTable
 
-__all__ = ["check_answers", "check_probabilities", "keep_common", "without_bare"]
+__all__ = ["check_answers", "check_probabilities", "copied_models", "keep_common", "without_bare"]
 
 ROUNDING = 0.02  # probabilities written with two digits may miss a sum of one by so much
 TINY = 1e-6  # arithmetic may leave a probability of 0 so far below
@@ -292,7 +292,7 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 do=text("Check how these predictions were written.", "请检查这些预测是如何写出的。"),
             )
         )
-    return [*problems, *_copies(answers), *_ties(answers), *_other_decisions(answers)]
+    return [*problems, *_same_predictions(answers), *_ties(answers), *_other_decisions(answers)]
 
 
 def _other_decisions(answers: Sequence[Answers]) -> list[Problem]:
@@ -329,26 +329,34 @@ def _other_decisions(answers: Sequence[Answers]) -> list[Problem]:
     ]
 
 
-def _copies(answers: Sequence[Answers]) -> list[Problem]:
-    alike: dict[bytes, list[str]] = {}
-    for a, name in zip(answers, _names(answers), strict=True):
-        content = a.chosen.tobytes() if a.probabilities is None else a.probabilities.tobytes()
-        alike.setdefault(a.which.tobytes() + content, []).append(name)
-    pairs = [names for names in alike.values() if len(names) > 1]
-    if not pairs:
+def copied_models(contents: Iterable[tuple[str, Hashable]], what: Text) -> list[Problem]:
+    """Models whose answers are the same to the last one, in one problem; nothing where there are none.
+
+    Args:
+        contents: Names of models, each with all that the model answered.
+        what: The beginning of the sentence: "Exactly the same detections".
+    """
+    names_by_content: dict[Hashable, list[str]] = {}
+    for name, content in contents:
+        names_by_content.setdefault(content, []).append(name)
+    copies = [names for names in names_by_content.values() if len(names) > 1]
+    if not copies:
         return []
-    return [
-        Problem(
-            "copied-model",
-            text(
-                "Exactly the same predictions for every example: {l}. One may be a copy of the other.",
-                "对每个样本的预测完全相同：{l}。其中一个可能是另一个的副本。",
-                l=join_texts([" = ".join(names) for names in pairs], "; ", "；"),
-            ),
-            pairs=tuple(tuple(names) for names in pairs),
-            do=text("Check that each file belongs to its own model.", "请检查每份预测是否确属各自的模型。"),
-        )
-    ]
+    sentence = text(
+        "{w}: {l}. One may be a copy of the other.",
+        "{w}：{l}。其中一个可能是另一个的副本。",
+        w=what,
+        l=join_texts([" = ".join(names) for names in copies], "; ", "；"),
+    )
+    do = text("Check that each file belongs to its own model.", "请检查每份预测是否确属各自的模型。")
+    return [Problem("copied-model", sentence, pairs=tuple(map(tuple, copies)), do=do)]
+
+
+def _same_predictions(answers: Sequence[Answers]) -> list[Problem]:
+    predictions = (a.chosen if a.probabilities is None else a.probabilities for a in answers)
+    contents = (a.which.tobytes() + one.tobytes() for a, one in zip(answers, predictions, strict=True))
+    what = text("Exactly the same predictions for every example", "对每个样本的预测完全相同")
+    return copied_models(zip(_names(answers), contents, strict=True), what)
 
 
 def _ties(answers: Sequence[Answers]) -> list[Problem]:

@@ -35,6 +35,7 @@ from weigh.language import first_names, text
 from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.predictions import require_metrics, results_of_models
+from weigh.record.predictions_checks import copied_models
 from weigh.record.predictions_folder import names_of_files
 from weigh.record.predictions_words import ALIGN, in_common_words, misfit, same_text
 from weigh.record.results import Results
@@ -343,24 +344,10 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
 
 
 def _copies(answers: Sequence[Aligned]) -> list[Problem]:
-    """Systems with exactly the same entities."""
-    alike: dict[tuple, list[str]] = {}
-    for answer in answers:
-        alike.setdefault(tuple(tuple(s.decoded.spans) for s in answer.sentences), []).append(answer.name)
-    return [
-        Problem(
-            "copied-model",
-            text(
-                "Exactly the same entities: {l}. One may be a copy of the other.",
-                "找出的实体完全相同：{l}。其中一个可能是另一个的副本。",
-                l=" = ".join(names),
-            ),
-            pairs=(tuple(names),),
-            do=text("Check that each file belongs to its own system.", "请检查每份文件是否确属各自的系统。"),
-        )
-        for spans, names in alike.items()
-        if len(names) > 1 and any(spans)
-    ]
+    """Systems with exactly the same entities; those without a single one are named by `_silent`."""
+    spans_by_sentence = ((answer.name, tuple(tuple(s.decoded.spans) for s in answer.sentences)) for answer in answers)
+    with_entities = ((name, spans) for name, spans in spans_by_sentence if any(spans))
+    return copied_models(with_entities, text("Exactly the same entities", "找出的实体完全相同"))
 
 
 def _silent(answers: Sequence[Aligned]) -> list[Problem]:
