@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from weigh.data.pictures.files import is_picture_name
-from weigh.data.pictures.pairing import PlacedFile, is_text, listed_parts, pair_up, place_file
-from weigh.data.rows.listing import Listing, natural_key, set_aside
+from weigh.data.pictures.pairing import PlacedFile, is_text, listed_parts, pair_up, place_file, problems_of_lists
+from weigh.data.rows.listing import Listing, natural_key, set_aside_if_any
 from weigh.data.rows.trees import is_folder, walk_files
 from weigh.language import Text, text
 from weigh.problem import Problem
@@ -121,57 +121,38 @@ def list_labelled(folder: Path, files: LabelFiles, twice: list[str], *, called: 
 
 
 def _lonely(files: LabelFiles, twice: list[str], called: Text, do: Text) -> list[Problem]:
-    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None, *, note: bool = False):
-        if not paths:
-            return []
-        sentence = text(en, zh, n=len(paths), f=paths[0], c=called)
-        return [set_aside(kind, sentence, paths, do, severity="note" if note else "warning")]
-
     both_alike = text(
         "If they should have a partner, check that both are called alike.",
         "若本应有对应的文件，请检查两者的名称是否一致。",
     )
     return [
-        *problem(
+        *set_aside_if_any(
             "no-labels",
-            "Pictures without {c}: {n} (first: {f}); set aside, since whether they hold objects is not known.",
-            "没有{c}的图片：{n} 张（第一张：{f}），因无法得知其中是否有目标而搁置。",
+            text(
+                "Pictures without {c}: {n} (first: {f}); set aside, since whether they hold objects is not known.",
+                "没有{c}的图片：{n} 张（第一张：{f}），因无法得知其中是否有目标而搁置。",
+            ),
             [f.path for f in files.pictures],
             do + both_alike,
+            c=called,
         ),
-        *problem(
+        *set_aside_if_any(
             "lonely-labels",
-            "Labels without a picture: {n} (first: {f}); not used.",
-            "没有对应图片的标注：{n} 个（第一个：{f}），未使用。",
+            text(
+                "Labels without a picture: {n} (first: {f}); not used.",
+                "没有对应图片的标注：{n} 个（第一个：{f}），未使用。",
+            ),
             [f.path for f in files.labels],
             text("Add the pictures.", "请补上图片。") + both_alike,
         ),
-        *problem(
+        *set_aside_if_any(
             "several-labels",
-            "Pictures and labels of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
-            "有 {n} 个同名文件，无法判断哪张图片对应哪个标注（第一个：{f}），已搁置。",
+            text(
+                "Pictures and labels of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+                "有 {n} 个同名文件，无法判断哪张图片对应哪个标注（第一个：{f}），已搁置。",
+            ),
             [path for names in files.several for path in names],
             text("Keep one picture and one file of labels of each name.", "每个名称请只保留一张图片和一个标注文件。"),
         ),
-        *problem(
-            "unlisted",
-            "Pictures that no list in ImageSets/Main names: {n} (first: {f}); not used.",
-            "有 {n} 张图片未列入 ImageSets/Main 中的任何列表（第一张：{f}），未使用。",
-            files.unlisted,
-            note=True,
-        ),
-        *problem(
-            "missing",
-            "Names in the lists of ImageSets/Main without a picture: {n} (first: {f}).",
-            "ImageSets/Main 的列表中有 {n} 个名称没有对应的图片（第一个：{f}）。",
-            files.absent,
-            text("Add the pictures, or delete the names.", "请补上图片，或从列表中删除这些名称。"),
-        ),
-        *problem(
-            "listed-twice",
-            "Names in the lists of several parts: {n} (first: {f}); the last of train, val and test counts.",
-            "有 {n} 个名称出现在多个部分的列表中（第一个：{f}）；以 train、val、test 中最后一个为准。",
-            twice,
-            text("Let each stand in one list.", "请让每个名称只出现在一个列表中。"),
-        ),
+        *problems_of_lists("/".join(LISTS), files.unlisted, files.absent, twice),
     ]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weigh.data.masks.pairs import Pairs
+from weigh.data.masks.pairs import LISTS, Pairs
 from weigh.data.masks.raster import Raster
-from weigh.data.rows.listing import set_aside
+from weigh.data.pictures.pairing import problems_of_lists
+from weigh.data.rows.listing import set_aside, set_aside_if_any
 from weigh.errors import DataError
 from weigh.kinds.masks import MaskRow
 from weigh.language import Text, text
@@ -21,70 +22,53 @@ __all__ = ["lonely_files", "lossy_masks", "no_masks", "shared_masks", "unreadabl
 
 def lonely_files(pairs: Pairs) -> list[Problem]:
     """Files of a folder that belong to no pair."""
-
-    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None, *, note: bool = False):
-        if not paths:
-            return []
-        sentence = text(en, zh, n=len(paths), f=paths[0])
-        return [set_aside(kind, sentence, paths, do, severity="note" if note else "warning")]
-
     several = [path for files in pairs.several for path in files]
     return [
-        *problem(
+        *set_aside_if_any(
             "no-mask",
-            "Pictures without a mask: {n} (first: {f}); set aside.",
-            "有 {n} 张图片没有掩码（第一张：{f}），已搁置。",
+            text(
+                "Pictures without a mask: {n} (first: {f}); set aside.",
+                "有 {n} 张图片没有掩码（第一张：{f}），已搁置。",
+            ),
             pairs.pictures,
             text("Draw the masks, or check that both are called alike.", "请补上掩码，或检查两者的名称是否一致。"),
         ),
-        *problem(
+        *set_aside_if_any(
             "no-picture",
-            "Masks without a picture: {n} (first: {f}); not used.",
-            "有 {n} 个掩码没有对应的图片（第一个：{f}），未使用。",
+            text(
+                "Masks without a picture: {n} (first: {f}); not used.",
+                "有 {n} 个掩码没有对应的图片（第一个：{f}），未使用。",
+            ),
             pairs.masks,
             text("Add the pictures, or check that both are called alike.", "请补上图片，或检查两者的名称是否一致。"),
         ),
-        *problem(
+        *set_aside_if_any(
             "several-masks",
-            "Pictures and masks of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
-            "有 {n} 个同名文件，无法判断哪张图片对应哪个掩码（第一个：{f}），已搁置。",
+            text(
+                "Pictures and masks of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+                "有 {n} 个同名文件，无法判断哪张图片对应哪个掩码（第一个：{f}），已搁置。",
+            ),
             several,
             text("Keep one picture and one mask of each name.", "每个名称请只保留一张图片和一个掩码。"),
         ),
-        *problem(
-            "unlisted",
-            "Pictures that no list in ImageSets/Segmentation names: {n} (first: {f}); not used.",
-            "有 {n} 张图片未列入 ImageSets/Segmentation 中的任何列表（第一张：{f}），未使用。",
-            pairs.unlisted,
-            note=True,
-        ),
-        *problem(
-            "missing",
-            "Names in the lists of ImageSets/Segmentation without a picture: {n} (first: {f}).",
-            "ImageSets/Segmentation 的列表中有 {n} 个名称没有对应的图片（第一个：{f}）。",
-            pairs.absent,
-            text("Add the pictures, or delete the names.", "请补上图片，或从列表中删除这些名称。"),
-        ),
-        *problem(
-            "listed-twice",
-            "Names in the lists of several parts: {n} (first: {f}); the last of train, val and test counts.",
-            "有 {n} 个名称出现在多个部分的列表中（第一个：{f}）；以 train、val、test 中最后一个为准。",
-            pairs.twice,
-            text("Let each stand in one list.", "请让每个名称只出现在一个列表中。"),
-        ),
-        *problem(
+        *problems_of_lists(LISTS, pairs.unlisted, pairs.absent, pairs.twice),
+        *set_aside_if_any(
             "object-masks",
-            "Further masks of the same pictures (of objects, in colour, or in no list): {n} (first: {f}); not used.",
-            "同一批图片的其他掩码（对象掩码、彩色版本或未列出的）：{n} 个（第一个：{f}），未使用。",
+            text(
+                "Further masks of the same pictures (of objects, in colour, or in no list): {n} (first: {f}); not used.",
+                "同一批图片的其他掩码（对象掩码、彩色版本或未列出的）：{n} 个（第一个：{f}），未使用。",
+            ),
             pairs.objects,
-            note=True,
+            severity="note",
         ),
-        *problem(
+        *set_aside_if_any(
             "other-files",
-            "Files among pictures and masks that cannot be read here: {n} (first: {f}); not used.",
-            "图片和掩码文件夹中有 {n} 个此处无法读取的文件（第一个：{f}），未使用。",
+            text(
+                "Files among pictures and masks that cannot be read here: {n} (first: {f}); not used.",
+                "图片和掩码文件夹中有 {n} 个此处无法读取的文件（第一个：{f}），未使用。",
+            ),
             pairs.others,
-            note=True,
+            severity="note",
         ),
     ]
 

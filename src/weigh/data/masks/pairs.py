@@ -18,7 +18,7 @@ from weigh.data.pictures.pairing import PlacedFile, folder_role, is_text, listed
 from weigh.data.rows.listing import natural_key
 from weigh.data.rows.trees import is_folder, scan, walk_files
 
-__all__ = ["Pair", "Pairs", "masks_beside_pictures", "pair_files"]
+__all__ = ["LISTS", "Pair", "Pairs", "masks_beside_pictures", "pair_files"]
 
 ADDED_TO_MASKS = re.compile(
     r"(?:[ _.-]+|(?<=\d))(?:mask|msk|seg|segmentation|annot|annotation|label|labelids|labeltrainids|color|instanceids|gt|gtfine|gtcoarse|"

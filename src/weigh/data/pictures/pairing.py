@@ -14,10 +14,21 @@ from typing import NamedTuple
 
 from weigh.data.names import compose
 from weigh.data.pictures.masks import MASK_WORDS, PICTURE_WORDS
-from weigh.data.rows.listing import PARTS, natural_key
+from weigh.data.rows.listing import PARTS, natural_key, set_aside_if_any
 from weigh.data.tables.text_encoding import read_text
+from weigh.language import text
+from weigh.problem import Problem
 
-__all__ = ["Paired", "PlacedFile", "folder_role", "is_text", "listed_parts", "pair_up", "place_file"]
+__all__ = [
+    "Paired",
+    "PlacedFile",
+    "folder_role",
+    "is_text",
+    "listed_parts",
+    "pair_up",
+    "place_file",
+    "problems_of_lists",
+]
 
 PICTURE_FOLDERS = PICTURE_WORDS | {"leftimg8bit", "jpegimages"}
 LISTED = re.compile(r"\s+-?[01]$|\.(?:jpe?g|png|xml)$", re.IGNORECASE)  # what may follow a name in a list
@@ -114,6 +125,45 @@ def listed_parts(lists_folder: Path) -> tuple[dict[str, str], list[str]]:
                     twice.add(name)
                 listed[name] = part
     return {name: part or "train" for name, part in listed.items()}, sorted(twice, key=natural_key)
+
+
+def problems_of_lists(lists_folder: str, unlisted: list[str], absent: list[str], twice: list[str]) -> list[Problem]:
+    """Pictures that no list of parts names, names without a picture, and names in several lists.
+
+    Args:
+        lists_folder: As the data set calls it: "ImageSets/Main".
+    """
+    return [
+        *set_aside_if_any(
+            "unlisted",
+            text(
+                "Pictures that no list in {d} names: {n} (first: {f}); not used.",
+                "有 {n} 张图片未列入 {d} 中的任何列表（第一张：{f}），未使用。",
+            ),
+            unlisted,
+            severity="note",
+            d=lists_folder,
+        ),
+        *set_aside_if_any(
+            "missing",
+            text(
+                "Names in the lists of {d} without a picture: {n} (first: {f}).",
+                "{d} 的列表中有 {n} 个名称没有对应的图片（第一个：{f}）。",
+            ),
+            absent,
+            text("Add the pictures, or delete the names.", "请补上图片，或从列表中删除这些名称。"),
+            d=lists_folder,
+        ),
+        *set_aside_if_any(
+            "listed-twice",
+            text(
+                "Names in the lists of several parts: {n} (first: {f}); the last of train, val and test counts.",
+                "有 {n} 个名称出现在多个部分的列表中（第一个：{f}）；以 train、val、test 中最后一个为准。",
+            ),
+            twice,
+            text("Let each stand in one list.", "请让每个名称只出现在一个列表中。"),
+        ),
+    ]
 
 
 # From the strictest key to the loosest: looser ones count only where they lead to one file on each side.

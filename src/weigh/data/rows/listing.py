@@ -17,7 +17,7 @@ from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
 
-__all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "nothing_usable", "set_aside"]
+__all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "nothing_usable", "set_aside", "set_aside_if_any"]
 
 # What Pillow opens without further packages. A file of another kind inside a class folder is named, not opened.
 PICTURE_SUFFIXES = frozenset(
@@ -129,6 +129,28 @@ def set_aside(
 ) -> Problem:
     """A problem whose files are not used; every one is named; numbers: their count `n`, and `more`."""
     return Problem(kind, sentence, tuple(paths), do=do, numbers={"n": len(paths), **(more or {})}, **extra)
+
+
+def set_aside_if_any(
+    kind: str,
+    template: Text,
+    paths: list[str],
+    do: Text | None = None,
+    *,
+    rows: int | None = None,
+    severity: Literal["warning", "note"] = "warning",
+    **values: Any,
+) -> list[Problem]:
+    """`set_aside` where there are such files or rows, else nothing.
+
+    Args:
+        template: Of the sentence: `{n}` for their number, `{f}` for the first, `{r}` for `rows`, further names for `values`.
+        rows: How many there were before.
+    """
+    if not paths:
+        return []
+    sentence = text(template.en, template.zh, n=len(paths), f=paths[0], r=rows, **values)
+    return [set_aside(kind, sentence, paths, do, more=None if rows is None else {"rows": rows}, severity=severity)]
 
 
 def nothing_usable(source: Path | str, problems: Sequence[Problem]) -> DataError:
