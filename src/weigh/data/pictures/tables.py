@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from weigh.data.rows.columns import (
@@ -17,10 +17,12 @@ from weigh.data.rows.columns import (
     metadata_columns,
     nearest_columns,
     parts_of_rows,
+    rows_of_no_part,
+    rows_without_label,
     split_column,
     split_note,
 )
-from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
+from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, set_aside_if_any
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.several_labels import label_columns, labels_of
@@ -75,6 +77,23 @@ def list_table(
     return listing
 
 
+@dataclass
+class _LeftOut:
+    """Files that rows of a table name and that are not used, by the reason; paths as written where nothing lies there.
+
+    Attributes:
+        repeated: Each further row of a file.
+        conflicts: Files with several labels.
+    """
+
+    outside: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
+    unknown_part: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    conflicts: set[str] = field(default_factory=set)
+
+
 def list_columns(
     cells: Columns, table: Path | str, *, columns: ColumnsSpec, root: Path, separator: str | None
 ) -> Listing:
@@ -92,25 +111,24 @@ def list_columns(
     resolver = Resolver(root, [p for p in paths if p], beside=beside)
     otherwise: list[tuple[str, str]] = []
     seen: dict[str, int] = {}
-    conflicts: set[str] = set()
-    outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
+    left_out, kept = _LeftOut(), []
     metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split, columns.group}, columns.kept)
     for row in range(rows):
         written = (paths[row] or "").strip()
         label = (labels[row] or "").strip()
         place = resolver.find(written)
         if place.outside:
-            outside.append(written)
+            left_out.outside.append(written)
         elif place.path is None:
-            missing.append(written or f"(row {row + 1})")
+            left_out.missing.append(written or f"(row {row + 1})")
         elif not label and separator is None:
-            unlabelled.append(place.path)
+            left_out.unlabelled.append(place.path)
         elif row in odd_parts:
-            unknown_part.append(place.path)
+            left_out.unknown_part.append(place.path)
         elif place.path in seen:
-            repeated.append(place.path)
+            left_out.repeated.append(place.path)
             if (labels[seen[place.path]] or "").strip() != label:
-                conflicts.add(place.path)
+                left_out.conflicts.add(place.path)
         else:
             seen[place.path] = row
             kept.append(row)
@@ -122,12 +140,9 @@ def list_columns(
             listing.order.append(row)
     listing.group = [cells[columns.group][r] or "" for r in kept] if columns.group else None
     listing.columns = {name: [column[r] or "" for r in kept] for name, column in metadata.items()}
-    listing.keep([i for i, path in enumerate(listing.path) if path not in conflicts])
+    listing.keep([i for i, path in enumerate(listing.path) if path not in left_out.conflicts])
     listing.problems += ([note] if note else []) + split_note(split, columns)
-    listing.problems += _table_problems(
-        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows,
-        resolver,
-    )  # fmt: skip
+    listing.problems += _table_problems(left_out, rows, resolver)
     listing.problems += found_otherwise(otherwise, rows)
     if not listing.path:
         raise nothing_usable(table, listing.problems)
@@ -185,63 +200,47 @@ def _join(lines: Sequence[Text]) -> Text:
     return join_texts(lines, "\n", "\n")
 
 
-def _table_problems(
-    outside: list[str],
-    missing: list[str],
-    unlabelled: list[str],
-    repeated: list[str],
-    conflicts: list[str],
-    unknown_part: list[str],
-    rows: int,
-    resolver: Resolver,
-) -> list[Problem]:
-    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
-        if not paths:
-            return []
-        problem = set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)
-        return [replace(problem, numbers=problem.numbers | ({"rows": rows} if "{r}" in en else {}))]
-
+def _table_problems(left_out: _LeftOut, rows: int, resolver: Resolver) -> list[Problem]:
+    outside, missing = left_out.outside, left_out.missing
     return [
-        *problem(
+        *set_aside_if_any(
             "outside-root",
-            "Rows whose path leads outside the data folder: {n} of {r}; set aside, not opened.",
-            "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
+            text(
+                "Rows whose path leads outside the data folder: {n} of {r}; set aside, not opened.",
+                "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
+            ),
             outside,
             resolver.remedy(outside[0]) if outside else None,
+            rows=rows,
         ),
-        *problem(
+        *set_aside_if_any(
             "missing",
-            "Rows whose file does not exist: {n} of {r}; set aside.",
-            "{r} 行中有 {n} 行的文件不存在，已搁置。",
+            text("Rows whose file does not exist: {n} of {r}; set aside.", "{r} 行中有 {n} 行的文件不存在，已搁置。"),
             missing,
             resolver.remedy(missing[0]) if missing else None,
+            rows=rows,
         ),
-        *problem(
-            "missing-label",
-            "Rows without a label: {n} of {r}; set aside.",
-            "{r} 行中有 {n} 行没有标签，已搁置。",
-            unlabelled,
-        ),
-        *problem(
+        *rows_without_label(left_out.unlabelled, rows),
+        *set_aside_if_any(
             "repeated-row",
-            "Rows that repeat a file with the same label: {n} of {r}; each file is used once.",
-            "{r} 行中有 {n} 行重复了同一文件和同一标签，每个文件只使用一次。",
-            repeated,
+            text(
+                "Rows that repeat a file with the same label: {n} of {r}; each file is used once.",
+                "{r} 行中有 {n} 行重复了同一文件和同一标签，每个文件只使用一次。",
+            ),
+            [path for path in left_out.repeated if path not in left_out.conflicts],
+            rows=rows,
         ),
-        *problem(
+        *set_aside_if_any(
             "label-conflict",
-            "Files that stand in the table with different labels: {n}; all their rows are set aside.",
-            "表格中有 {n} 个文件带有互相矛盾的标签，相关的行全部搁置。",
-            conflicts,
+            text(
+                "Files that stand in the table with different labels: {n}; all their rows are set aside.",
+                "表格中有 {n} 个文件带有互相矛盾的标签，相关的行全部搁置。",
+            ),
+            sorted(left_out.conflicts),
             text(
                 "Correct the labels; if a picture may have several, put them in one cell and set data.label_separator.",
                 "请更正标签；如果一张图片可以有多个标签，请写在同一单元格并设置 data.label_separator。",
             ),
         ),
-        *problem(
-            "split",
-            "Rows whose part is neither train, val nor test: {n} of {r}; set aside.",
-            "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
-            unknown_part,
-        ),
+        *rows_of_no_part(left_out.unknown_part, rows),
     ]

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from weigh.data.rows.listing import PARTS, set_aside
+from weigh.data.rows.listing import PARTS, set_aside, set_aside_if_any
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import TableFile
 from weigh.language import Text, first_names, text
@@ -24,6 +24,9 @@ __all__ = [
     "metadata_columns",
     "nearest_columns",
     "parts_of_rows",
+    "repeated_headers",
+    "rows_of_no_part",
+    "rows_without_label",
     "split_column",
     "split_note",
 ]
@@ -101,6 +104,21 @@ def parts_of_rows(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[
     return [p or "train" for p in parts], {i for i, p in enumerate(parts) if p is None}, name
 
 
+def rows_without_label(paths: list[str], rows: int) -> list[Problem]:
+    """Rows of a table that are set aside because their label is empty; `rows` counts all."""
+    template = text("Rows without a label: {n} of {r}; set aside.", "{r} 行中有 {n} 行没有标签，已搁置。")
+    return set_aside_if_any("missing-label", template, paths, rows=rows)
+
+
+def rows_of_no_part(paths: list[str], rows: int) -> list[Problem]:
+    """Rows of a table that are set aside because the column of parts says something else; `rows` counts all."""
+    template = text(
+        "Rows whose part is neither train, val nor test: {n} of {r}; set aside.",
+        "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
+    )
+    return set_aside_if_any("split", template, paths, rows=rows)
+
+
 def nearest_columns(name: str, names: Sequence[str]) -> Text:
     """ "Nearest: label_id. Columns: a, b, c." for a column that is not there."""
     lowered = {k.casefold(): k for k in names}
@@ -115,6 +133,21 @@ def columns_note(sentence: Text, left: Sequence[str], do: Text) -> Problem:
     if left:
         sentence = sentence + text("Not used: {c}.", "未使用：{c}。", c=first_names(left, 8))
     return Problem("columns", sentence, severity="note", do=do)
+
+
+def repeated_headers(lines: list[str]) -> list[Problem]:
+    """Lines in the middle of a file that say again what the columns are called."""
+    return set_aside_if_any(
+        "repeated-header",
+        text(
+            "Lines that repeat the header: {n} (first: {f}); left out.",
+            "重复表头的行：{n} 行（第一行：{f}），已略去。",
+        ),
+        lines,
+        text(
+            "Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。"
+        ),
+    )
 
 
 def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = None) -> list[Problem]:
@@ -169,39 +202,20 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
                 numbers={"n": len(doubled)},
             )
         )
-    if repeated:
-        problems.append(
-            set_aside(
-                "repeated-header",
-                text(
-                    "Lines that repeat the header: {n} (first: {f}); left out.",
-                    "重复表头的行：{n} 行（第一行：{f}），已略去。",
-                    n=len(repeated),
-                    f=repeated[0],
-                ),
-                repeated,
-                text(
-                    "Files were put together with their headers; delete these lines.",
-                    "合并文件时带入了表头，请删除这些行。",
-                ),
-            )
-        )
-    if literal:
-        problems.append(
-            set_aside(
-                "stray-quote",
-                text(
-                    "Lines with a quote that does not close: {n} (first: {f}); read as they stand.",
-                    "有未闭合引号的行：{n} 行（第一行：{f}），按原样读取。",
-                    n=len(literal),
-                    f=literal[0],
-                ),
-                literal,
-                text("Double a quote inside of quotes, or delete it.", "请把引号内的引号写两遍，或将其删除。"),
-                severity="note",
-            )
-        )
-    return problems
+    return [
+        *problems,
+        *repeated_headers(repeated),
+        *set_aside_if_any(
+            "stray-quote",
+            text(
+                "Lines with a quote that does not close: {n} (first: {f}); read as they stand.",
+                "有未闭合引号的行：{n} 行（第一行：{f}），按原样读取。",
+            ),
+            literal,
+            text("Double a quote inside of quotes, or delete it.", "请把引号内的引号写两遍，或将其删除。"),
+            severity="note",
+        ),
+    ]
 
 
 def _name(path: Path, root: Path | None) -> str:

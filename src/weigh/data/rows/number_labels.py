@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weigh.data.rows.listing import Listing, set_aside
+from weigh.data.rows.listing import Listing, set_aside_if_any
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.data.tables.roles import is_number
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 
-__all__ = ["keep_numbers", "read_numbers"]
+__all__ = ["keep_numbers", "read_numbers", "rows_without_number"]
 
 
 def read_numbers(labels: list[str | None], column: str | None, path: Path) -> list[str | None]:
@@ -34,6 +35,14 @@ def read_numbers(labels: list[str | None], column: str | None, path: Path) -> li
     return [None if value is None else repr(value) for value in values]
 
 
+def rows_without_number(paths: list[str], rows: int) -> list[Problem]:
+    """Rows of a table that are set aside because their label is no number; `rows` counts all."""
+    template = text(
+        "Rows whose label is not a number: {n} of {r}; set aside.", "{r} 行中有 {n} 行的标签不是数字，已搁置。"
+    )
+    return set_aside_if_any("missing-label", template, paths, rows=rows)
+
+
 def keep_numbers(listing: Listing, column: str, source: Path) -> Listing:
     """The rows whose label is a number, as a plain one; the others are set aside and named.
 
@@ -41,16 +50,9 @@ def keep_numbers(listing: Listing, column: str, source: Path) -> Listing:
         DataError: Numbers that may mean two things.
     """
     labels = read_numbers(list(listing.label), column, source)
-    kept, rows = [i for i, label in enumerate(labels) if label is not None], len(labels)
-    left = [listing.path[i] for i, label in enumerate(labels) if label is None]
+    kept = [i for i, label in enumerate(labels) if label is not None]
+    left = [path for path, label in zip(listing.path, labels, strict=True) if label is None]
+    listing.problems += rows_without_number(left, len(labels))
     listing.label = [label or "" for label in labels]
-    if left:
-        listing.keep(kept)
-        sentence = text(
-            "Rows whose label is not a number: {n} of {r}; set aside.",
-            "{r} 行中有 {n} 行的标签不是数字，已搁置。",
-            n=len(left),
-            r=rows,
-        )
-        listing.problems.append(set_aside("missing-label", sentence, left, more={"rows": rows}))
+    listing.keep(kept)
     return listing

@@ -14,6 +14,7 @@ from typing import Any
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
+from weigh.data.rows.columns import repeated_headers
 from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_raw, read_saved
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
@@ -192,14 +193,9 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
 
 def _repeated(files: list[Candidate], root: Path) -> list[Problem]:
     """Lines in the middle that repeat the header."""
-    lines = [f"{c.path.relative_to(root).as_posix()}:{n}" for c in files for n in c.content.blocks.repeated]
-    if not lines:
-        return []
-    sentence = text(
-        "Lines that repeat the header: {n} (first: {f}); left out.", "重复表头的行：{n} 行（第一行：{f}），已略去。", n=len(lines), f=lines[0]
-    )  # fmt: skip
-    do = text("Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。")
-    return [set_aside("repeated-header", sentence, lines, do)]
+    return repeated_headers(
+        [f"{c.path.relative_to(root).as_posix()}:{n}" for c in files for n in c.content.blocks.repeated]
+    )
 
 
 def _repairs(files: list[Candidate], root: Path) -> list[Problem]:

@@ -15,13 +15,15 @@ from weigh.data.rows.columns import (
     metadata_columns,
     nearest_columns,
     parts_of_rows,
+    rows_of_no_part,
+    rows_without_label,
     split_column,
     split_note,
 )
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
-from weigh.data.rows.number_labels import read_numbers
+from weigh.data.rows.number_labels import read_numbers, rows_without_number
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import inner_test_folder, no_such_path
 from weigh.data.rows.trees import is_folder, scan
@@ -31,7 +33,7 @@ from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
 from weigh.data.tables.text_encoding import encoding_problem, read_text
 from weigh.data.texts.tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import text
 from weigh.media import TEXTS
 from weigh.notices import Progress
 from weigh.problem import Problem
@@ -295,31 +297,10 @@ class _SetAside:
 
     def problems(self, kept: int) -> list[Problem]:
         rows = kept + len(self.unlabelled) + len(self.no_number) + len(self.unknown_part)
-
-        def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
-            return (
-                [set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do, more={"rows": rows})] if paths else []
-            )
-
         return [
-            *problem(
-                "missing-label",
-                "Rows without a label: {n} of {r}; set aside.",
-                "{r} 行中有 {n} 行没有标签，已搁置。",
-                self.unlabelled,
-            ),
-            *problem(
-                "missing-label",
-                "Rows whose label is not a number: {n} of {r}; set aside.",
-                "{r} 行中有 {n} 行的标签不是数字，已搁置。",
-                self.no_number,
-            ),
-            *problem(
-                "split",
-                "Rows whose part is neither train, val nor test: {n} of {r}; set aside.",
-                "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
-                self.unknown_part,
-            ),
+            *rows_without_label(self.unlabelled, rows),
+            *rows_without_number(self.no_number, rows),
+            *rows_of_no_part(self.unknown_part, rows),
         ]
 
 
