@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from weigh.data.pictures.files import is_picture_name
 from weigh.data.pictures.pairing import PlacedFile, is_text, listed_parts, pair_up, place_file, problems_of_lists
-from weigh.data.rows.listing import Listing, natural_key, set_aside_if_any
+from weigh.data.rows.listing import Listing, natural_key, set_aside, set_aside_if_any
 from weigh.data.rows.trees import is_folder, walk_files
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["LabelFiles", "Lists", "list_labelled", "listed_in", "match_files"]
+__all__ = ["LabelFiles", "Lists", "list_labelled", "listed_in", "match_files", "unreadable_labels"]
 
 LISTS = ("ImageSets", "Main")
 
@@ -156,3 +156,25 @@ def _lonely(files: LabelFiles, twice: list[str], called: Text, do: Text) -> list
         ),
         *problems_of_lists("/".join(LISTS), files.unlisted, files.absent, twice),
     ]
+
+
+def unreadable_labels(called: Text, failed: dict[str, Text], of: int) -> list[Problem]:
+    """Files of labels that cannot be read.
+
+    Args:
+        called: What such files are called ("XML files").
+        failed: Name of a file -> why.
+    """
+    if not failed:
+        return []
+    sentence = text(
+        "{c} that cannot be read: {n} of {t}; their pictures are set aside. The first: {r}",
+        "无法读取的{c}：{t} 个中有 {n} 个，对应的图片已搁置。第一个：{r}",
+        c=called,
+        n=len(failed),
+        t=of,
+        r=next(iter(failed.values())),
+    )
+    details = tuple({"path": name, "reason": why.en} for name, why in failed.items())
+    do = text("Write these files anew.", "请重新写出这些文件。")
+    return [set_aside("unreadable-labels", sentence, list(failed), do, more={"files": of}, details=details)]

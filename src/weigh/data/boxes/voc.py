@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weigh.data.boxes.files import list_labelled, listed_in, match_files
+from weigh.data.boxes.files import list_labelled, listed_in, match_files, unreadable_labels
 from weigh.data.boxes.reading import Convention
 from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, WrittenBoxes, as_side
 from weigh.data.boxes.xml_file import Element, read_xml
 from weigh.data.names import compose
-from weigh.data.rows.listing import set_aside
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.language import Text, text
@@ -63,7 +62,8 @@ def list_voc(folder: Path, encoding: str | None = None, *, without: Path | None 
         boxes.append(written)
         difficult += [mark for mark, ignored in zip(written.marks, written.ignored, strict=True) if ignored]
     listing.keep(keep)
-    listing.problems += _unreadable(failed, len(files.pairs)) + _difficult(difficult)
+    xml_files = text("XML files", "XML 文件")
+    listing.problems += unreadable_labels(xml_files, failed, len(files.pairs)) + _difficult(difficult)
     listing.problems += encoding_problem(encodings)
     nameless = Nameless(
         text("<name> is empty", "<name> 为空"), text("Write <name> in these objects.", "请在这些目标中写上 <name>。")
@@ -87,28 +87,6 @@ def _written(top: Element, folder: Path, file: str) -> WrittenBoxes:
         line = item.line if box is None else box.line
         written.add(f"{file}:{line}", name or None, numbers, ignored=item.value("difficult") in ("1", "true", "True"))
     return written.build()
-
-
-def _unreadable(failed: dict[str, Text], of: int) -> list[Problem]:
-    if not failed:
-        return []
-    reason = next(iter(failed.values()))
-    return [
-        set_aside(
-            "unreadable-labels",
-            text(
-                "XML files that cannot be read: {n} of {t}; their pictures are set aside. The first: {r}",
-                "无法读取的 XML 文件：{t} 个中有 {n} 个，对应的图片已搁置。第一个：{r}",
-                n=len(failed),
-                t=of,
-                r=reason,
-            ),
-            list(failed),
-            text("Write these files anew.", "请重新写出这些文件。"),
-            more={"files": of},
-            details=tuple({"path": name, "reason": why.en} for name, why in failed.items()),
-        )
-    ]
 
 
 def _difficult(marks: list[str]) -> list[Problem]:

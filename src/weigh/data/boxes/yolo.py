@@ -12,18 +12,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from weigh.data.boxes.files import LabelFiles, list_labelled, match_files
+from weigh.data.boxes.files import LabelFiles, list_labelled, match_files, unreadable_labels
 from weigh.data.boxes.reading import Convention
 from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, WrittenBoxes, as_number
 from weigh.data.boxes.yolo_parts import Parts, YamlFile, listed_parts
 from weigh.data.names import compose
 from weigh.data.pictures.class_table import class_table, shifted_numbers
 from weigh.data.pictures.pairing import place_file
-from weigh.data.rows.listing import set_aside
 from weigh.data.tables.text_encoding import decode, split_lines
 from weigh.errors import DataError
 from weigh.files import read_file
-from weigh.language import Text, first_names, text
+from weigh.language import first_names, text
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -96,7 +95,9 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     listed = BoxListing(listing, boxes, convention, _nameless(names), {str(_source(folder, yaml)): names})
     listed.keep(keep)
     listing.problems += shifted_numbers(used, names, text("labels", "标注"), RENUMBER) if names else []
-    listing.problems += _unreadable(failed, len(files.pairs)) + _unnamed(names, boxes) + _further(further)
+    label_files = text("Files of labels", "标注文件")
+    listing.problems += unreadable_labels(label_files, failed, len(files.pairs))
+    listing.problems += _unnamed(names, boxes) + _further(further)
     return listed
 
 
@@ -210,21 +211,6 @@ def _nameless(names: dict[str, str]) -> Nameless:
 
 
 # Problems -----------------------------------------------------------------------------------------------------------
-
-
-def _unreadable(failed: dict[str, Text], of: int) -> list[Problem]:
-    if not failed:
-        return []
-    sentence = text(
-        "Files of labels that cannot be read: {n} of {t}; their pictures are set aside. The first: {r}",
-        "无法读取的标注文件：{t} 个中有 {n} 个，对应的图片已搁置。第一个：{r}",
-        n=len(failed),
-        t=of,
-        r=next(iter(failed.values())),
-    )
-    details = tuple({"path": name, "reason": why.en} for name, why in failed.items())
-    do = text("Write these files anew.", "请重新写出这些文件。")
-    return [set_aside("unreadable-labels", sentence, list(failed), do, more={"files": of}, details=details)]
 
 
 def _unnamed(names: dict[str, str], boxes: list[WrittenBoxes]) -> list[Problem]:
