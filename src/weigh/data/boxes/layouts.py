@@ -23,7 +23,7 @@ from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["BoxLayout", "box_layouts", "first_names", "lone_folder"]
+__all__ = ["BoxLayout", "box_layouts", "first_files", "lone_folder"]
 
 FOLDERS, NAMES = 1000, 300  # folders that are looked into, and names in each of them
 BYTES = 300_000  # of a table
@@ -67,7 +67,7 @@ def _coco(folder: Path) -> BoxLayout | None:
 
 
 def _voc(folder: Path) -> BoxLayout | None:
-    for file in _first(first_names(folder), (".xml",)):
+    for file in _first(first_files(folder), (".xml",)):
         if is_voc_file(folder / file):
             return BoxLayout(
                 "Pascal VOC",
@@ -78,7 +78,7 @@ def _voc(folder: Path) -> BoxLayout | None:
 
 def _yolo(folder: Path) -> BoxLayout | None:
     described = yaml_in(folder)
-    names = list(first_names(folder))
+    names = list(first_files(folder))
     pictures = {os.path.splitext(name)[0] for name in names if is_picture_name(name)}
     if not pictures:
         return None
@@ -111,7 +111,7 @@ def _table(folder: Path) -> BoxLayout | None:
     return BoxLayout("table", reason, tables[0])
 
 
-def first_names(folder: Path) -> Iterator[str]:
+def first_files(folder: Path) -> Iterator[str]:
     """The first files of each folder below a folder, in order."""
     for looked, (here, folders, files) in enumerate(os.walk(folder)):
         folders[:] = sorted(f for f in folders if not f.startswith("."))

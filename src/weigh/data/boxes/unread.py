@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from weigh.data.boxes.layouts import first_names, lone_folder
+from weigh.data.boxes.layouts import first_files, lone_folder
 from weigh.data.boxes.xml_file import read_xml
 from weigh.data.pictures.files import is_picture_name
 from weigh.data.pictures.pairing import folder_role
@@ -36,7 +36,7 @@ def unread_labels(folder: Path) -> Text | None:
         inside = [row for inner, part, role in roles if part and not role for row in _roles(inner)]
         if any(not part and not role for _, part, role in (*roles, *inside)):  # folders that are probably classes
             return None
-        names = list(islice(first_names(folder), NAMES))
+        names = list(islice(first_files(folder), NAMES))
     except (OSError, DataError):
         return None
     stems = {PurePosixPath(name).stem for name in names if is_picture_name(name)}
