@@ -32,7 +32,6 @@ __all__ = [
     "Candidate",
     "Job",
     "Kept",
-    "Needs",
     "Options",
     "Outcome",
     "Recipe",
@@ -264,21 +263,6 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a job takes of the machine that runs it: what a scheduler asks before it places the job.
-
-    Attributes:
-        processors: Threads that compute at a time.
-        accelerators: GPUs.
-        world_size: Processes that train one network together.
-    """
-
-    processors: int = 1
-    accelerators: int = 0
-    world_size: int = 1
-
-
-@dataclass(frozen=True)
 class Job:
     """Runs that share computation and are executed and recorded together; of `predicted_seconds` the feature pass takes `pass_seconds`."""
 
@@ -286,7 +270,6 @@ class Job:
     runs: tuple[Run, ...]
     setting: Setting
     predicted_seconds: float = 0.0
-    needs: Needs = Needs()
     pass_seconds: float = 0.0
 
 

@@ -20,7 +20,7 @@ from weigh.execute.budget import Clock
 from weigh.execute.left_out import LeftOut
 from weigh.execute.listener import Silent
 from weigh.plan.jobs import HEAD_SECONDS
-from weigh.run import Candidate, Job, Needs, Outcome
+from weigh.run import Candidate, Job, Outcome
 
 SETTINGS = ["design.repeats=null", "design.order_check=false", "design.finalists=1"]
 SHORT = {"name": "finetune", "image_size": 32, "epochs": 2}
@@ -146,7 +146,7 @@ def test_what_heads_take_is_known_of_each_recipe():
     clock = Clock(600.0)
     for recipe, seconds in (("multilayer", 4.0), ("probe", 1.0)):
         run = SimpleNamespace(recipe=recipe, model="timm:a", candidate=f"timm:a × {recipe}")
-        job = Job("j", (run,), None, 1.0, Needs(1, 0))
+        job = Job("j", (run,), None, 1.0)
         clock.job_done(job, seconds, [Outcome("k", "done", measured={"train_seconds": seconds})])
     assert clock.per_head == {"timm:a × multilayer": 4.0, "timm:a × probe": 1.0}
 
@@ -154,7 +154,7 @@ def test_what_heads_take_is_known_of_each_recipe():
 def done(clock: Clock, recipe: str, *, predicted: float, passing: float = 0.0, took: float, measured: dict) -> None:
     """A job of one run is over."""
     run = SimpleNamespace(recipe=recipe, model="timm:a", candidate=f"timm:a × {recipe}")
-    job = Job("j", (run,), None, predicted, Needs(1, 0), passing)
+    job = Job("j", (run,), None, predicted, passing)
     clock.job_done(job, took, [Outcome("k", "done", measured=measured)])
 
 
@@ -213,7 +213,7 @@ def test_counted_words_are_fitted_one_after_the_other_and_heads_on_features_side
     outcomes = [Outcome(str(i), "done", measured={"train_seconds": 2.0}) for i in range(8)]
     for recipe in ("naive-bayes", "probe"):
         run = SimpleNamespace(recipe=recipe, model="m", candidate=recipe)
-        clock.job_done(Job("j", (run,) * 8, setting, 1.0, Needs(1, 0)), 16.0, outcomes)
+        clock.job_done(Job("j", (run,) * 8, setting, 1.0), 16.0, outcomes)
     assert clock.per_head == {"naive-bayes": 2.0, "probe": 0.5}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from weigh.kinds.base import KINDS
 from weigh.media import MEDIA
 from weigh.plan.contenders import contending_runs
-from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
+from weigh.run import ASKED_WORDS, RECIPES, Job, Run, Setting
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of, scored_every
 
@@ -93,8 +93,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
     )
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
     seconds = predict_seconds(runs, timing, n_examples) + _words_seconds(runs, own, timing)
-    needs = Needs(processors=own.threads, accelerators=int(own.device.startswith("cuda")))
-    return Job(identity, runs, own, seconds, needs, pass_seconds(runs, timing, n_examples))
+    return Job(identity, runs, own, seconds, pass_seconds(runs, timing, n_examples))
 
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:

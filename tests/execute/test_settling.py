@@ -1,4 +1,4 @@
-"""A job says what it needs, and is settled where it runs: the cache of that machine, a device that is there."""
+"""A job is settled where it runs: the cache of that machine, a device that is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from weigh.errors import SpecError
 from weigh.execute.listener import Silent
 from weigh.execute.planner import plan_study
 from weigh.execute.worker import run_job, settle
-from weigh.plan.jobs import group_jobs
 from weigh.spec_yaml import load_spec
 
 
@@ -36,13 +35,6 @@ def test_arrays_are_kept_where_the_job_runs(planned, tmp_path, monkeypatch):
     (again,) = run_job(without, planned.prepared.examples)
     assert (again.answers == outcome.answers).all()
     assert not list((tmp_path / "other").rglob("*.npy"))
-
-
-def test_jobs_say_what_they_need(planned):
-    assert {(job.needs.processors, job.needs.accelerators, job.needs.world_size) for job in planned.jobs} == {(1, 0, 1)}
-    on_gpu = replace(planned.setting, device="cuda:0", threads=3)
-    needs = group_jobs(planned.plan.runs, on_gpu, planned.timings, 10)[0].needs
-    assert (needs.processors, needs.accelerators) == (3, 1)
 
 
 def test_a_device_that_is_not_here_is_no_failed_run(planned):
