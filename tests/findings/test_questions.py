@@ -10,7 +10,7 @@ from weigh.findings.data_problems import QUESTIONS as DATA_QUESTIONS
 from weigh.findings.model import Finding
 from weigh.findings.questions import QUESTIONS, asked, is_open
 from weigh.language import Text
-from weigh.report.html import render_finding
+from weigh.report.html import render_html
 from weigh.report.markdown import render_markdown
 from weigh.report.story import answer_of
 from weigh.report.terminal import render_terminal
@@ -102,7 +102,7 @@ def test_an_open_question_gets_no_yes_or_no(key, language):
         assert answer_of(finding, language) == badge
         file = FindingsFile(study={}, findings=[finding])
         for shown in (
-            str(render_finding(finding, language)),
+            render_html(file, None, language=language, picture=None),
             render_markdown(file, None, language=language),
             render_terminal(file, language=language, width=100),
         ):

@@ -35,7 +35,7 @@ from weigh.report.story import HELD_BACK, Story, answer_of, main_estimate, subje
 from weigh.report.visible import visible, visible_line
 from weigh.run import ASKED_WORDS
 
-__all__ = ["page_style", "render_finding", "render_html"]
+__all__ = ["page_style", "render_html"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES_LISTED = 5000  # names of files per finding; findings.json has no limit
@@ -59,20 +59,6 @@ def render_html(
     """
     page = Page(file, tell(file), results, language, Album(picture))
     return _environment().get_template("report.html.j2").render(page=page, **page.context())
-
-
-def render_finding(finding: Finding, language: str, number: int = 0) -> Markup:
-    """One finding as it stands on the page, without pictures."""
-    page = Page(
-        FindingsFile(study={}, findings=[finding]),
-        tell(FindingsFile(study={}, findings=[finding])),
-        None,
-        language,
-        Album(None),
-    )
-    page.anchors[finding.id] = f"f{number}"
-    module = _environment().get_template("finding.html.j2").make_module(page.context() | {"page": page})
-    return Markup(module.finding_card(finding))  # type: ignore[attr-defined]
 
 
 def page_style(selector: str) -> Markup:

@@ -1,4 +1,4 @@
-"""How findings and studies show themselves in a notebook: the page's own drawings in a frame of their own style.
+"""How the findings of a study show themselves in a notebook: the page's own drawings in a frame of their own style.
 
 Notebooks have no policy of ours and share one page among cells, so everything stands in one element whose rules
 (the page's, scoped by nesting) cannot leak out, and without any script. Before it: `html.py`.
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from weigh.findings.model import Finding, FindingsFile
-from weigh.report.html import page_style, render_finding
+from weigh.findings.model import FindingsFile
+from weigh.report.html import page_style
 from weigh.report.quantities import show_estimate
 from weigh.report.story import rival_line, tell
 from weigh.report.visible import visible
 from weigh.report.words import say
 
-__all__ = ["finding_html", "study_html"]
-
-
-def finding_html(finding: Finding, language: str) -> str:
-    """One finding, for `_repr_html_`."""
-    return _framed(render_finding(finding, language), language)
+__all__ = ["study_html"]
 
 
 def study_html(file: FindingsFile, language: str) -> str:
