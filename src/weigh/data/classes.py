@@ -11,11 +11,11 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.names import folded, means_nothing
-from weigh.language import Text, first_names, text
+from weigh.language import Text, first_names, join_texts, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["check_classes", "few_classes", "size_in_words"]
+__all__ = ["alike_names", "check_classes", "few_classes", "size_in_words"]
 
 FEW_EXAMPLES = 10  # fewer examples of a class than this: its scores say little
 IMBALANCE = 10.0  # largest class over smallest
@@ -54,7 +54,7 @@ def check_classes(examples: Examples) -> list[Problem]:
     return [
         *(_unjudged(examples) or _tiny(examples, counts)),
         *_unbalanced(examples, counts),
-        *_alike_names(examples.classes),
+        *alike_names(examples.classes, text("They are probably one class.", "它们很可能是同一类别。")),
         *_empty_names(examples.classes, counts),
     ]
 
@@ -155,25 +155,21 @@ def _unbalanced(examples: Examples, counts: np.ndarray) -> list[Problem]:
     ]
 
 
-def _alike_names(classes: Sequence[str]) -> list[Problem]:
-    alike_by_form: dict[str, list[str]] = {}
+def alike_names(classes: Sequence[str], why: Text) -> list[Problem]:
+    """Classes whose names differ only in writing; `why` says what follows from it."""
+    names_by_form: dict[str, list[str]] = {}
     for name in classes:
-        alike_by_form.setdefault(folded(name), []).append(name)
-    alike = [names for names in alike_by_form.values() if len(names) > 1]
+        names_by_form.setdefault(folded(name), []).append(name)
+    alike = [" = ".join(names) for names in names_by_form.values() if len(names) > 1]
     if not alike:
         return []
-    return [
-        Problem(
-            "class-names",
-            text(
-                "Class names that differ only in writing: {l}.",
-                "只在写法上不同的类别名称：{l}。",
-                l="; ".join(" = ".join(names) for names in alike),
-            ),
-            why=text("They are probably one class.", "它们很可能是同一类别。"),
-            do=text("Give them one name.", "请统一名称。"),
-        )
-    ]
+    sentence = text(
+        "Class names that differ only in writing: {l}.",
+        "只在写法上不同的类别名称：{l}。",
+        l=join_texts(alike, "; ", "；"),
+    )
+    do = text("Write the name of each class in one way.", "请统一每个类别名称的写法。")
+    return [Problem("class-names", sentence, why=why, do=do)]
 
 
 def _empty_names(classes: Sequence[str], counts: np.ndarray) -> list[Problem]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.data.names import folded
+from weigh.data.classes import alike_names
 from weigh.errors import DataError
 from weigh.language import Text, first_names, join_texts, text
 from weigh.problem import Problem
@@ -247,26 +247,11 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 do=text("Check that labels and predictions are written alike.", "请检查标签与预测的写法是否一致。"),
             )
         )
-    names_by_form: dict[str, list[str]] = {}
-    for name in table.classes:
-        names_by_form.setdefault(folded(name), []).append(name)
-    written = [names for names in names_by_form.values() if len(names) > 1]
-    if written:
-        problems.append(
-            Problem(
-                "class-names",
-                text(
-                    "Class names that differ only in writing: {l}.",
-                    "只在写法上不同的类别名称：{l}。",
-                    l=join_texts([" = ".join(names) for names in written], "; ", "；"),
-                ),
-                why=text(
-                    "They are probably one class, and right answers count as wrong.",
-                    "它们很可能是同一类别，而正确的答案被当成了错误。",
-                ),
-                do=text("Write the name of each class in one way.", "请统一每个类别名称的写法。"),
-            )
-        )
+    why = text(
+        "They are probably one class, and right answers count as wrong.",
+        "它们很可能是同一类别，而正确的答案被当成了错误。",
+    )
+    problems += alike_names(table.classes, why)
     if len(labels) == 1:
         problems.append(
             Problem(
