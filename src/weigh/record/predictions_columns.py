@@ -27,6 +27,7 @@ __all__ = [
     "NAMES", "class_of", "equal_numbers", "further_columns", "missing_columns", "plain_names", "probabilities_as_written", "whole_numbers",
 ]  # fmt: skip
 
+LISTED = 8  # names of columns in a sentence
 NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
 POINT = r"\.0+$"
@@ -101,7 +102,7 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], col
         renamed += [f"{wide[0]} → prediction"] if len(wide) == 1 else []
         do = (_one_row_each(wide) + columns_found) if len(wide) > 1 else do
     if renamed:
-        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=_listed(renamed, 12)) + do
+        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=first_names(renamed, 12)) + do
     return DataError(join_texts(lines, "\n", "\n"), do=do)
 
 
@@ -130,7 +131,7 @@ def _one_row_each(columns: Sequence[str]) -> Text:
         'table.melt(["example", "label"], {l}, "model", "prediction"); R: tidyr::pivot_longer).',
         "{c} 看起来各是一个模型的答案。请改为每个模型、每个样本一行，用 model 列和 prediction 列表示（pandas："
         'table.melt(["example", "label"], {l}, "model", "prediction")；R：tidyr::pivot_longer）。',
-        c=_listed(columns),
+        c=first_names(columns, LISTED),
         l="[" + ", ".join(f'"{c}"' for c in columns) + "]",
     )
 
@@ -166,26 +167,22 @@ def further_columns(
         sentence = text("", "")
         if parts:
             sentence += text(
-                "Further columns that sort the examples: {c}.", "其余可用来划分样本的列：{c}。", c=_listed([*parts])
+                "Further columns that sort the examples: {c}.", "其余可用来划分样本的列：{c}。", c=first_names(parts, LISTED)
             )
         if left and chosen:
             sentence += text(
                 "Not used, since data.slices does not name them: {c}.",
                 "未使用（data.slices 未列出）：{c}。",
-                c=_listed(left),
+                c=first_names(left, LISTED),
             )
         elif left:
             sentence += text(
                 "Not used (several values for one example, one value for all, another for each, long texts or measurements): {c}.",
                 "未使用（同一样本取值不一、所有样本取值相同、每个样本取值都不同、文本过长或是测量值）：{c}。",
-                c=_listed(left),
+                c=first_names(left, LISTED),
             )
         problems.append(Problem("columns", sentence, severity="note"))
     return problems
-
-
-def _listed(names: Sequence[str], limit: int = 8) -> str:
-    return first_names(names, limit)
 
 
 def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
