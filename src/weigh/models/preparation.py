@@ -7,7 +7,12 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 
-__all__ = ["PlainInputs", "Preparation"]
+from weigh.language import text
+
+__all__ = ["WITH_WEIGH", "PlainInputs", "Preparation"]
+
+# what to do where a model cannot be written as ONNX
+WITH_WEIGH = text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …")
 
 
 class PlainInputs(NamedTuple):

@@ -26,6 +26,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.anatomy import Anatomy
+from weigh.models.preparation import WITH_WEIGH
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 
 __all__ = ["CountedWords", "NGrams", "ngrams"]
@@ -116,7 +117,7 @@ class NGrams:
         raise ModelError(
             text("Counted words cannot be written as ONNX.", "词频模型无法写成 ONNX。"),
             text("Its operators do not cut texts into words.", "ONNX 的算子不能把文本切成词。"),
-            text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+            WITH_WEIGH,
         )
 
     def __str__(self) -> str:

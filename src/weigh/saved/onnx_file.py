@@ -26,7 +26,7 @@ from torch import nn
 from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
-from weigh.models.preparation import PlainInputs
+from weigh.models.preparation import WITH_WEIGH, PlainInputs
 from weigh.saved.meaning import Meaning
 from weigh.saved.model import SavedModel, load_saved
 
@@ -139,7 +139,7 @@ def plain_inputs(saved: SavedModel) -> PlainInputs:
                 r=saved.meaning.medium.title,
             ),
             text("Nothing says which plain inputs they take.", "没有说明它们接受哪些普通输入。"),
-            text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+            WITH_WEIGH,
         )
     return saved.preparation.plain(apart=saved.frozen and saved.meaning.pair)
 
@@ -186,7 +186,7 @@ def write_graph(graph: Graph, path: Path) -> float:
                         "该网络无法写成 ONNX：{e}",
                         e=reason_of(error, 300),
                     ),
-                    do=text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+                    do=WITH_WEIGH,
                 ) from error
             if not difference < 1e-2:
                 raise ModelError(
@@ -196,7 +196,7 @@ def write_graph(graph: Graph, path: Path) -> float:
                         d=f"{difference:.2g}",
                     ),
                     text("Its answers would not be those that were measured.", "它的回答将与评估过的不同。"),
-                    text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+                    WITH_WEIGH,
                 )
             for file in sorted(
                 Path(beside).iterdir(), key=lambda file: file == written

@@ -34,7 +34,7 @@ class Check(NamedTuple):
 
     Attributes:
         variant: "fifths" or "blocks:SIZE".
-        metric: Name.
+        metric: What was scored.
         blocks, examples: How many.
         shuffled, blocked: Scores on the same evaluation sets.
         drop: How much better shuffled folds look, positive for "too good", in units of the metric.
