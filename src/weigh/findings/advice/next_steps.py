@@ -21,7 +21,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import read_choice, what_to_choose
 from weigh.findings.generalisation.independent_test import GIVE_A_TEST
 from weigh.findings.generalisation.optimism import winner_score
-from weigh.findings.generalisation.order import check_order
+from weigh.findings.generalisation.order import GROUP_NEIGHBOURS, check_order
 from weigh.findings.generalisation.shift import find_shifts
 from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Finding
@@ -216,15 +216,7 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
     """What the comparisons, the order check and the label check propose."""
     items = []
     if any(check.alarm for check in evidence.once(check_order).checks):
-        items.append(
-            Item(
-                2,
-                text(
-                    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
-                    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
-                ),
-            )
-        )
+        items.append(Item(2, GROUP_NEIGHBOURS))
     choice = evidence.once(read_choice)
     if choice is not None and choice.taken_back:
         items += [Item(2, words) for words in what_to_choose(evidence, choice)]

@@ -26,7 +26,13 @@ from weigh.metrics.design import score_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["Check", "check_order", "find"]
+__all__ = ["GROUP_NEIGHBOURS", "Check", "check_order", "find"]
+
+# what to do where neighbours are alike
+GROUP_NEIGHBOURS = text(
+    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
+    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
+)
 
 TOLERANCE = 0.03  # from one block size to the next, a further drop below three points of AUROC is called none
 REFERENCES = [
@@ -80,14 +86,7 @@ def _checked(evidence: Evidence) -> Finding:
             ),
         ],
         candidates=[checked.candidate],
-        next=[
-            text(
-                "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
-                "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
-            )
-        ]
-        if alarms
-        else [],
+        next=[GROUP_NEIGHBOURS] if alarms else [],
         figure=_figure(evidence, checked),
         table=checked.described,
         references=REFERENCES,
