@@ -9,9 +9,10 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.model import Assumption
-from weigh.language import text
+from weigh.language import Text, text
+from weigh.stats.resampling import Units
 
-__all__ = ["assumptions_of", "neighbours_alike"]
+__all__ = ["assumptions_of", "independence_of", "neighbours_alike"]
 
 
 def neighbours_alike(evidence: Evidence) -> bool:
@@ -20,6 +21,13 @@ def neighbours_alike(evidence: Evidence) -> bool:
     Call it through `evidence.once`.
     """
     return any(check.alarm for check in evidence.once(check_order).checks) or evidence.once(dependence) is not None
+
+
+def independence_of(units: Units) -> Text:
+    """The assumption that units, single examples or groups of them, do not depend on each other."""
+    if units.name == "groups":
+        return text("Groups are independent of each other", "各组相互独立")
+    return text("Examples are independent of each other", "样本之间相互独立")
 
 
 def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
@@ -45,11 +53,7 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
         )
     )
     independent = Assumption(
-        name=(
-            text("Groups are independent of each other", "各组相互独立")
-            if grouped
-            else text("Examples are independent of each other", "样本之间相互独立")
-        ),
+        name=independence_of(units),
         outcome="doubtful" if alarmed else "unchecked",
         detail=(
             text("Neighbours are alike, or conditions drift along the rows.", "相邻样本相似，或条件随行的顺序漂移。")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.amounts import count
+from weigh.findings.assumptions import independence_of
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
@@ -316,12 +317,7 @@ def _assume(units: Units) -> list[Assumption]:
     drawn = text(
         "The examples of a part are drawn like those that it will meet", "各子集的样本与今后遇到的同类样本分布一致"
     )
-    apart = (
-        text("Examples are independent of each other", "样本之间相互独立")
-        if units.name == "examples"
-        else text("Groups are independent of each other", "各组相互独立")
-    )
-    return [Assumption(name=name, outcome="unchecked") for name in (drawn, apart)]
+    return [Assumption(name=name, outcome="unchecked") for name in (drawn, independence_of(units))]
 
 
 def _name(s: Scored, language: str) -> str:
