@@ -31,6 +31,7 @@ __all__ = [
     "make_units",
     "pad_folds",
     "resample",
+    "weighted_mean",
 ]
 
 CELLS = 2_000_000  # of a matrix of draws times examples that is made at once: 16 MB
@@ -161,7 +162,7 @@ class Resample:
     @property
     def overall(self) -> float:
         """Mean over repeats, weighted by what is present."""
-        return float(_weighted(self.score, self.present))
+        return float(weighted_mean(self.score, self.present))
 
     @property
     def mean_influence(self) -> np.ndarray:
@@ -306,7 +307,7 @@ class Resampler:
         return self._made[key]
 
 
-def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean over the first axis with `weights`, leaving NaN out."""
     weights = np.where(np.isnan(values), 0.0, weights.reshape(-1, *[1] * (values.ndim - 1)))
     total = weights.sum(axis=0)

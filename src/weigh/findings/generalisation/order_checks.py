@@ -17,10 +17,11 @@ from weigh.findings.evidence import Evidence
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
+from weigh.record.results import OutOfFold
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import TRAINING, quantile
 from weigh.stats.order import contiguous, explained_by_classes, unfit
-from weigh.stats.resampling import draw_weights, in_blocks, make_units
+from weigh.stats.resampling import draw_weights, in_blocks, make_units, weighted_mean
 
 __all__ = ["Check", "Checked", "Step", "check_order"]
 
@@ -51,6 +52,20 @@ class Check(NamedTuple):
     drop: Estimate
     explained: float
     alarm: bool
+
+
+class Blocks(NamedTuple):
+    """Evaluation sets that are connected stretches of the order.
+
+    Attributes:
+        variant: As in `Check`.
+        of: `(n,)` block that each example is in.
+        stretch: `(n,)` what is resampled as a whole where there are few blocks.
+    """
+
+    variant: str
+    of: np.ndarray
+    stretch: np.ndarray
 
 
 class Step(NamedTuple):
@@ -108,20 +123,20 @@ def check_order(evidence: Evidence) -> Checked:
         )
         return Checked(None, [], [], [], {"": reason or text("it was not run", "没有运行")}, [])
     judged = next((name for name in evidence.ranked if any(run.candidate == name for run in runs)), None)
-    fit = {}
+    stretch = _stretches(evidence, len(target))
+    fit: dict[str, Blocks] = {}
     for variant in variants:
         block = contiguous(len(target), variant, folds)
         reason = unfit(results.examples.kind, in_order, block, folds)
         if reason is None:
-            fit[variant] = block[position]
+            fit[variant] = Blocks(variant, block[position], stretch)
         else:
             reasons[variant] = reason
     primary = evidence.metric
     metrics = [METRICS.get("auroc")] + ([primary] if primary.name != "auroc" else [])
     checks, own, described = [], [], []
-    stretch = _stretches(evidence, len(next(iter(fit.values()))) if fit else 0)
     for candidate in results.candidates:
-        for variant, block in fit.items():
+        for variant, blocks in fit.items():
             blocked = results.out_of_fold(candidate.id, "order-check", variant)
             shuffled = evidence.out_of_fold.get(candidate.id)
             if blocked is None or shuffled is None:
@@ -129,7 +144,7 @@ def check_order(evidence: Evidence) -> Checked:
             for metric in metrics if candidate.id == judged else metrics[:1]:
                 mine = candidate.id == judged and metric.name == "auroc"
                 draws = DRAWS if candidate.id == judged else 0
-                check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), draws, stretch)
+                check = _compare(evidence, metric, shuffled, blocked, blocks, variants=len(fit), draws=draws)
                 if check is None:
                     if mine:
                         reasons[variant] = text("its runs are not complete", "相应的运行不完整")
@@ -152,38 +167,47 @@ def _stretches(evidence: Evidence, n: int) -> np.ndarray:
     return np.argsort(np.argsort(order, kind="stable"), kind="stable") * STRETCHES // max(n, 1)
 
 
-def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dict[str, np.ndarray]) -> list[Step]:
+def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dict[str, Blocks]) -> list[Step]:
     """Between neighbouring sizes, on the same evaluation sets: which size is enough to explain a drop."""
     ordered = sorted(checks, key=lambda check: -check.blocks)
     steps = []
-    n = len(next(iter(fit.values()))) if fit else 0
-    stretch = _stretches(evidence, n)
     for small, large in pairwise(ordered):
         one, two = (evidence.results.out_of_fold(str(judged), "order-check", c.variant) for c in (small, large))
+        assert one is not None
+        assert two is not None
         auroc = METRICS.get("auroc")
-        step = _compare(evidence, auroc, one, two, fit[large.variant], "", len(checks) - 1, DRAWS, stretch)
+        step = _compare(evidence, auroc, one, two, fit[large.variant], variants=len(checks) - 1, draws=DRAWS)
         if step is not None:
             steps.append(Step(small.variant, large.variant, step.drop))
     return steps
 
 
-def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws, together) -> Check | None:
+def _compare(
+    evidence: Evidence,
+    metric: Metric,
+    shuffled: OutOfFold,
+    blocked: OutOfFold,
+    blocks: Blocks,
+    *,
+    variants: int,
+    draws: int,
+) -> Check | None:
     """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0.
 
     Args:
-        together: `(n,)` what is resampled as a whole where there are few blocks.
+        variants: Among how many such comparisons the interval of the drop holds at once.
     """
-    one, other = (_on_blocks(runs.measured(metric), block) for runs in (shuffled, blocked))
+    one, other = (_on_blocks(runs.measured(metric), blocks.of) for runs in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
     if common.mean() < 0.5:
         return None
     sign = 1.0 if metric.greater_is_better else -1.0
-    ones = np.ones(len(block))
+    ones = np.ones(len(blocks.of))
     before, after = _mean_score(one, ones, common), _mean_score(other, ones, common)
     if math.isnan(before) or math.isnan(after):
         return None
-    blocks, n = len(np.unique(block[common])), int(common.sum())
-    value, half, half_after, many = sign * float(before - after), None, None, blocks >= MANY_BLOCKS
+    number, n = len(np.unique(blocks.of[common])), int(common.sum())
+    value, half, half_after, many = sign * float(before - after), None, None, number >= MANY_BLOCKS
     if draws:
         adjusted = quantile(1 - (1 - evidence.level) / variants, 1e9)
         # The blocks are one repeat, so the variance of a single repeat is used
@@ -191,9 +215,9 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
         spread = (
             _spread_of_blocks(one, other, common)
             if many
-            else _spread_of_examples(evidence, one, other, common, draws, together)
+            else _spread_of_examples(evidence, one, other, common, draws, blocks.stretch)
         )
-        freedom = (blocks if many else len(np.unique(together[common]))) - 1
+        freedom = (number if many else len(np.unique(blocks.stretch[common]))) - 1
         if not math.isnan(spread[0]):
             half = quantile(evidence.level, freedom, adjusted=adjusted) * factor * spread[0]
             half_after = quantile(evidence.level, freedom) * factor * spread[1]
@@ -220,7 +244,7 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     if metric.name == "auroc":
         explained = explained_by_classes(shuffled.target, shuffled.fold, blocked.fold, float(before))
     alarm = drop.low is not None and drop.low > explained and value > metric.rope
-    return Check(variant, metric, blocks, n, float(before), blocked_score, drop, explained, alarm)
+    return Check(blocks.variant, metric, number, n, float(before), blocked_score, drop, explained, alarm)
 
 
 def _on_blocks(measured: MeasuredDesign, block: np.ndarray) -> MeasuredDesign:
@@ -231,15 +255,13 @@ def _on_blocks(measured: MeasuredDesign, block: np.ndarray) -> MeasuredDesign:
 def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean over repeats, weighted by what is present."""
     scores = np.stack([measured.score_repeat(r, weights, mask) for r in range(measured.repeats)])
-    share_of = (measured.present & mask).mean(axis=1).reshape(-1, *[1] * (scores.ndim - 1))
-    weight = np.where(np.isnan(scores), 0.0, share_of)
-    total = weight.sum(axis=0)
-    summed = np.where(np.isnan(scores), 0.0, scores * weight).sum(axis=0)
-    return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
+    return weighted_mean(scores, (measured.present & mask).mean(axis=1))
 
 
-def _spread_of_examples(evidence, one, other, common, draws, together) -> tuple[float, float]:
-    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples within them."""
+def _spread_of_examples(
+    evidence: Evidence, one: MeasuredDesign, other: MeasuredDesign, common: np.ndarray, draws: int, together: np.ndarray
+) -> tuple[float, float]:
+    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples within them; those `together` as a whole."""
     units, rng = make_units(evidence.results.examples.kind, one.target, together), evidence.rng("order")
     scores = []
     for rows in in_blocks(draws, one.n):
