@@ -128,16 +128,11 @@ def compare_sets(
     names = [name for name in first.measured if name in second.measured]
     if not names:
         raise ValueError("no model was measured on both sets")
-    resamplers = [Resampler(draw_weights(rng, side.units, draws), side.units) for side in (first, second)]
-    one, two = (
-        {name: resampler.of(name, side.measured[name]) for name in names}
-        for resampler, side in zip(resamplers, (first, second), strict=True)
-    )
+    one, two = (_resampled(side, names, rng, draws) for side in (first, second))
     metric = first.measured[names[0]].metric
     sign = 1.0 if metric.greater_is_better else -1.0
     inner = 1 - (1 - level) / sets
-    drawn = _drawn(list(one.values())), _drawn(list(two.values()))
-    adjusted = _simultaneous(drawn[0] - drawn[1], inner)
+    adjusted = _simultaneous(one.drawn - two.drawn, inner)
     wide = float(2 * ndtr(adjusted) - 1)
 
     def drop_of(a: Resample, b: Resample, at: float, excess: Estimate | None) -> Drop:
@@ -151,13 +146,34 @@ def compare_sets(
             excess,
         )
 
-    mean_one, mean_two = _mean(list(one.values())), _mean(list(two.values()))
-    excesses = _excesses(first, second, one, two, drawn, sign, inner, level) if len(names) > 1 else {}
-    models = {name: drop_of(one[name], two[name], wide, excesses.get(name)) for name in names}
+    mean_one, mean_two = (_mean(list(side.resampled.values())) for side in (one, two))
+    excesses = _excesses(one, two, sign, inner, level) if len(names) > 1 else {}
+    models = {name: drop_of(one.resampled[name], two.resampled[name], wide, excesses.get(name)) for name in names}
     ranking = None
     if len(names) > 1:
-        ranking = _rank(first, second, drawn, resamplers, 1 - (1 - inner) / 2, level, rope, rng, names)
+        ranking = _rank(one, two, each=1 - (1 - inner) / 2, level=level, rope=rope, rng=rng)
     return Shift(models, drop_of(mean_one, mean_two, inner, None), ranking)
+
+
+class _Side(NamedTuple):
+    """One of the two sets, with the models that both have.
+
+    Attributes:
+        resampler: Shared by its models.
+        resampled: Model -> its scores and how they move.
+        drawn: `(models, b)` draws of the scores, paired over models.
+    """
+
+    measured_set: MeasuredSet
+    resampler: Resampler
+    resampled: dict[str, Resample]
+    drawn: np.ndarray
+
+
+def _resampled(side: MeasuredSet, names: Sequence[str], rng: np.random.Generator, draws: int) -> _Side:
+    resampler = Resampler(draw_weights(rng, side.units, draws), side.units)
+    resampled = {name: resampler.of(name, side.measured[name]) for name in names}
+    return _Side(side, resampler, resampled, _drawn(list(resampled.values())))
 
 
 def _difference(first: Estimate, second: Estimate, sign: float, level: float) -> Estimate:
@@ -176,23 +192,15 @@ def _difference(first: Estimate, second: Estimate, sign: float, level: float) ->
     )
 
 
-def _excesses(
-    first: MeasuredSet,
-    second: MeasuredSet,
-    one: Mapping[str, Resample],
-    two: Mapping[str, Resample],
-    drawn: tuple[np.ndarray, np.ndarray],
-    sign: float,
-    inner: float,
-    level: float,
-) -> dict[str, Estimate]:
+def _excesses(one: _Side, two: _Side, sign: float, inner: float, level: float) -> dict[str, Estimate]:
     """Every model's drop less the mean drop; models are paired within each set."""
-    names = list(one)
-    metric = first.measured[names[0]].metric
-    means = _mean(list(one.values())), _mean(list(two.values()))
-    against = [(one[n].minus(means[0]), two[n].minus(means[1])) for n in names]
-    centred = [d - d.mean(axis=0) for d in drawn]
+    names = list(one.resampled)
+    metric = one.measured_set.measured[names[0]].metric
+    means = [_mean(list(side.resampled.values())) for side in (one, two)]
+    against = [(one.resampled[n].minus(means[0]), two.resampled[n].minus(means[1])) for n in names]
+    centred = [side.drawn - side.drawn.mean(axis=0) for side in (one, two)]
     adjusted = _simultaneous(centred[0] - centred[1], inner)
+    first, second = one.measured_set, two.measured_set
     excesses = {}
     for name, (a, b) in zip(names, against, strict=True):
         parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)
@@ -218,27 +226,21 @@ def _excesses(
 
 
 def _rank(
-    first: MeasuredSet,
-    second: MeasuredSet,
-    drawn: tuple[np.ndarray, np.ndarray],
-    resamplers: Sequence[Resampler],
-    each: float,
-    level: float,
-    rope: float | None,
-    rng: np.random.Generator,
-    names: Sequence[str],
+    one: _Side, two: _Side, *, each: float, level: float, rope: float | None, rng: np.random.Generator
 ) -> Ranking:
+    """The order of the models on both sets; decisions on pairs of a set hold at once with probability `each`."""
+    names = list(one.resampled)
     decided = [
         compare(
-            {n: side.measured[n] for n in names},
-            side.units,
+            {n: side.measured_set.measured[n] for n in names},
+            side.measured_set.units,
             rng=rng,
-            claim=side.claim,
+            claim=side.measured_set.claim,
             level=each,
             rope=rope,
-            resampler=resampler,
+            resampler=side.resampler,
         )
-        for side, resampler in zip((first, second), resamplers, strict=True)
+        for side in (one, two)
     ]
     kept, swapped, pairs = [], [], list(combinations(names, 2))
     for a, b in pairs:
@@ -246,11 +248,8 @@ def _rank(
         if {there, here} <= {"better", "worse"}:
             order = (a, b) if there == "better" else (b, a)
             (kept if there == here else swapped).append(order)
-    scores = (
-        np.array([[resampler.of(n, side.measured[n]).overall] for n in names])
-        for side, resampler in zip((first, second), resamplers, strict=True)
-    )
-    value, taus = kendall(*scores)[0], kendall(*drawn)
+    scores = (np.array([[side.resampled[n].overall] for n in names]) for side in (one, two))
+    value, taus = kendall(*scores)[0], kendall(one.drawn, two.drawn)
     taus = taus[~np.isnan(taus)]
     low, high = 2 * len(kept) / len(pairs) - 1, 1 - 2 * len(swapped) / len(pairs)
     if len(taus):
