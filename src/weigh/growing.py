@@ -290,7 +290,7 @@ def unfinished_names(target: Path) -> list[Path]:
 
 
 def check_place(target: Path) -> None:
-    """Nothing, or the error that no file can stand there: told before anything is computed.
+    """Raise an error if no file can stand there: told before anything is computed.
 
     Raises:
         StorageError: A folder, a device or a pipe stands there, or its folder cannot be written.

@@ -212,7 +212,7 @@ def check_places(
     boxes: Sequence[Path] = (),
     overlays: Path | None = None,
 ) -> None:
-    """Nothing, or the error that rows would have no place, or take that of something else: before a model is loaded.
+    """Raise an error if rows would have no place, or take that of something else: before a model is loaded.
 
     Args:
         files: To be predicted.
@@ -252,7 +252,7 @@ def check_places(
 
 
 def _refuse_unfinished(option: str, path: Path, outputs: Sequence[tuple[str, Path]]) -> None:
-    """Nothing, or the error that an output has a name that is needed until the file `path` of `option` is whole."""
+    """Raise an error if an output has a name that is needed until the file `path` of `option` is whole."""
     needed = {os.path.realpath(one) for one in unfinished_names(path)}
     other = next((one for one in outputs if os.path.realpath(one[1]) in needed), None)
     if other is not None:
@@ -267,7 +267,7 @@ def _refuse_unfinished(option: str, path: Path, outputs: Sequence[tuple[str, Pat
 
 
 def check_no_picture(output: Path | None, sources: Sequence[Path]) -> None:
-    """Nothing, or the error that --output would be one of the pictures in a folder that is to be predicted.
+    """Raise an error if --output would be one of the pictures in a folder that is to be predicted.
 
     Args:
         sources: Folders that the inputs were listed from.

@@ -186,7 +186,7 @@ def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Sett
 
 
 def require_recipes(spec: StudySpec) -> None:
-    """Nothing, or the error that a package is missing which a recipe needs: before anything is timed.
+    """Raise an error if a package is missing which a recipe needs: before anything is timed.
 
     Raises:
         MissingExtra: peft or Optuna is not installed.
@@ -199,7 +199,7 @@ def require_recipes(spec: StudySpec) -> None:
 
 
 def require_packages(runs: Collection[Run]) -> None:
-    """Nothing, or the error that a package is missing which these runs need.
+    """Raise an error if a package is missing which these runs need.
 
     Raises:
         MissingExtra: peft or Optuna is not installed.

@@ -27,7 +27,7 @@ class Interruption:
         self.since: float | None = None
 
     def check(self) -> None:
-        """Nothing, or the interrupt once more where it was swallowed.
+        """Raise the interrupt again if a library swallowed it.
 
         Raises:
             KeyboardInterrupt: Somebody asked for the end.

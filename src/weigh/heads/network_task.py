@@ -35,7 +35,7 @@ class NetworkTask:
     feed: Feed
 
     def require(self, model: Pretrained, *ports: str, cuts: Collection[str] = (), balanced: bool = False) -> None:
-        """Nothing, or the error that the model is not made for these examples, or not for what is asked of it.
+        """Raise an error if the model is not made for these examples, or not for what is asked of it.
 
         Args:
             cuts: Where its network is to be cut (`Recipe.frozen`).
@@ -73,7 +73,7 @@ class NetworkTask:
             )
 
     def _require_head(self, model: Pretrained) -> None:
-        """Nothing, or the error that the model lacks what heads of this task take, with the tasks that it is for."""
+        """Raise an error if the model lacks what heads of this task take; the error names the tasks that it is for."""
         if model.reads != self.medium.reads or _fits(self.name, model):
             return
         offered = [title for port, title in PORTS.items() if port in model.ports]

@@ -249,7 +249,7 @@ def _runs_code(written: str) -> bool:
 
 
 def check_trust(addresses: Iterable[str], *, trust_code: bool) -> None:
-    """Nothing, or the error of the first address whose loading would run code that nobody at this command trusts.
+    """Raise an error for the first address whose loading would run code that nobody at this command trusts.
 
     Raises:
         ModelError: Says what would run, and how to allow it.

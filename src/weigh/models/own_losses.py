@@ -16,7 +16,7 @@ OF_BOXES = ("ForObjectDetection",)
 
 
 def refuse_sets(config: Any, address: str) -> None:
-    """Nothing, or the error that a model of the transformers library answers with a set of masks or boxes.
+    """Raise an error if a model of the transformers library answers with a set of masks or boxes.
 
     Raises:
         ModelError: MaskFormer, Mask2Former, OneFormer and the like; detectors whose loss is not known (`hf_boxes.FAMILIES`).

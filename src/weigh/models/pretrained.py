@@ -177,7 +177,7 @@ class Pretrained:
         return self.anatomy.ports
 
     def require(self, port: str, task: str | None = None) -> None:
-        """Nothing, or the error that names what it lacks and the recipes that remain, for a task.
+        """Raise an error if the model does not offer a port; the error says what it lacks for the task, and which recipes remain.
 
         Raises:
             ModelError: It does not offer this port.
@@ -202,7 +202,7 @@ class Pretrained:
         )
 
     def require_cut(self, at: str, task: str | None = None) -> None:
-        """Nothing, or the error that its network is not cut there, with the recipes that remain.
+        """Raise an error if its network is not cut there; the error names the recipes that remain.
 
         Args:
             at: `Recipe.frozen`.

@@ -108,7 +108,7 @@ def _choosing(spec: StudySpec) -> StudySpec:
 
 
 def _check_different(recipes: Sequence[RecipeSpec], task: str) -> None:
-    """Nothing, or the error that a recipe is not for this task or trains as another one does: before anything slow happens."""
+    """Raise an error if a recipe is not for this task or trains as another one does: before anything slow happens."""
     options = [recipe_options(recipe, task) for recipe in recipes]
     ways = [
         replace(RECIPES.get(recipe.name), name="", title=Text("", ""), options={}, per_example=False)

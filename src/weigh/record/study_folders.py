@@ -93,7 +93,7 @@ def of_another_version(folder: Path, error: SpecError, version: str) -> RecordEr
 
 
 def refuse_folder_of_data(folder: Path, spec: StudySpec) -> None:
-    """Nothing, or the error of a study that would begin in the very folder of its data: what it writes there would be classes of them.
+    """Raise an error if a study would begin in the very folder of its data: what it writes there would be classes of them.
 
     Raises:
         SpecError: It would.
@@ -108,7 +108,7 @@ def refuse_folder_of_data(folder: Path, spec: StudySpec) -> None:
 
 
 def refuse_data(option: str, path: Path, spec: StudySpec) -> None:
-    """Nothing, or the error of an output that would replace a file of the data of the study.
+    """Raise an error if an output would replace a file of the data of the study.
 
     Args:
         option: That names `path`, without its dashes.
@@ -126,7 +126,7 @@ def refuse_data(option: str, path: Path, spec: StudySpec) -> None:
 
 
 def refuse_inside_data(places: Mapping[str, Any], spec: StudySpec) -> None:
-    """Nothing, or the error of masks, boxes or drawings that would be written among the data of the study.
+    """Raise an error if masks, boxes or drawings would be written among the data of the study.
 
     Args:
         places: Option without its dashes -> the place that it names, or several.

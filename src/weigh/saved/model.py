@@ -218,7 +218,7 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
 
 
 def _check_layers(network: Network, config: dict[str, Any], folder: Path) -> None:
-    """Nothing, or the error that the head was trained on other layers of a transformer than are read now.
+    """Raise an error if the head was trained on other layers of a transformer than are read now.
 
     Raises:
         ModelError: It was: they are as many and as wide, so nothing else would tell.

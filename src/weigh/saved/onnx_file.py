@@ -102,8 +102,10 @@ def free_dimensions(plain: PlainInputs, ending: str = "") -> dict[int, tuple[str
 
 
 def require_onnx() -> None:
-    """Raises:
-    MissingExtra: onnx or onnxruntime is not installed.
+    """Raise an error if a package that writes ONNX is missing.
+
+    Raises:
+        MissingExtra: onnx, onnxruntime or onnxscript is not installed.
     """
     try:
         import onnx  # noqa: F401

@@ -116,7 +116,7 @@ class AnswerFiles:
 
 
 def refuse_collisions(files: Sequence[tuple[str, Path]], folders: Sequence[tuple[str, Path, str]]) -> None:
-    """Nothing, or the error that two outputs would stand in one place.
+    """Raise an error if two outputs would stand in one place.
 
     Args:
         files: Option without its dashes, and the file that it names.
@@ -155,7 +155,7 @@ def _inside_a_file(file_option: str, file: Path, option: str, path: Path) -> Spe
 def refuse_among_pictures(
     option: str, folder: Path, made: Sequence[str], paths: Sequence[str], names: Sequence[str], sources: Sequence[Path]
 ) -> None:
-    """Nothing, or the error that what is written would replace a picture or labels beside it, or be taken for a picture the next time.
+    """Raise an error if what is written would replace a picture or labels beside it, or be taken for a picture the next time.
 
     Args:
         made: Names of what is written to `folder`.

@@ -50,7 +50,7 @@ class Adapters(NamedTuple):
 
 
 def require_peft() -> None:
-    """Nothing, or the error that the package is missing.
+    """Raise an error if the package is missing.
 
     Raises:
         MissingExtra: It is not installed.

@@ -21,7 +21,7 @@ DIGITS = 6  # of a drawn value that are kept
 
 
 def require_optuna() -> None:
-    """Nothing, or the error that the package is missing.
+    """Raise an error if the package is missing.
 
     Raises:
         MissingExtra: It is not installed.
