@@ -128,7 +128,8 @@ def write_predictions(
             counted, rows = RowsWritten(start, failed), RowWriter(format, growing.kept.get("columns", ()))
             language = screen.language
             for block in predictor.blocks(growing, start=start, progress=screen.progress, language=language):
-                interruption.check()  # before a row is believed: a library may have made an error of the interrupt
+                # before rows are written: a library may have turned the interrupt into an error of an example
+                interruption.check()
                 _tell_failed(block, screen)
                 write(rows.text(block))
                 failed += sum(bool(row.get("error")) for row in block)
@@ -227,7 +228,7 @@ def check_places(
             text("One of the files has an empty name.", "有一个文件的名称为空。"),
             text("A variable of the shell may be unset.", "可能是某个 shell 变量没有设置。"),
         )
-    as_folders = [one for one in boxes if one.is_dir() or not one.suffix]  # as `AnswerFiles` tells them
+    as_folders = [one for one in boxes if one.is_dir() or not one.suffix]  # by the rule of `AnswerFiles`
     growing = [] if output is None else [("output", output)]
     growing += [("boxes", one) for one in boxes if one not in as_folders]
     folders = [("boxes", one, ".txt") for one in as_folders]

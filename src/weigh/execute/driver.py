@@ -208,7 +208,7 @@ class _Recorder:
             keeper: Saves refits.
         """
         for count, (job, outcomes) in enumerate(self.executor.run(jobs, self._progress), 1):
-            self.interruption.check()  # what failed because of it has not failed
+            self.interruption.check()  # a job that an interruption ended is no failed job
             self.ledger.commit(job.runs, outcomes, self.examples)
             started = [outcome.measured["started"] for outcome in outcomes if "started" in outcome.measured]
             self.clock.job_done(job, time.time() - min(started, default=time.time()), outcomes)
@@ -221,7 +221,7 @@ class _Recorder:
                     keeper.keep(run, outcome, trust_code=job.setting.trust_code)
 
     def _progress(self, what: str, done: int, total: int) -> None:
-        self.interruption.check()  # an interrupt that was swallowed
+        self.interruption.check()  # a library may have swallowed the interrupt
         self.listener.progress(what, done, total)
 
 

@@ -79,7 +79,7 @@ class WorkerProcesses:
         while waiting or lost or self._busy():
             if not waiting and lost and not self._busy():
                 waiting.append(lost.popleft())
-                waiting[0].alone = True  # with all the memory that there is
+                waiting[0].alone = True  # so that it has all the memory of the machine
                 self._end(self._workers[1:])
             self._hand_out(waiting)
             for worker in self._speaking():
@@ -118,7 +118,7 @@ class WorkerProcesses:
             self._workers.append(_start())
         for worker in [worker for worker in idle if worker.ready][: len(waiting)]:
             worker.task = waiting.popleft()
-            with contextlib.suppress(OSError):  # it just died: heard at the next look
+            with contextlib.suppress(OSError):  # the worker has just died: `_hear` finds that out next
                 worker.pipe.send(worker.task.job)
 
     def _speaking(self) -> list[_Worker]:
@@ -241,7 +241,7 @@ def _start() -> _Worker:
 def _work(pipe: Connection) -> None:
     """Take the examples, then run jobs until the driver closes the pipe."""
     _end_with_the_driver()
-    atexit.register(gc.freeze)  # or it would be searched for cycles for seconds when it ends
+    atexit.register(gc.freeze)  # else the collector searches all objects for cycles at the end, which takes seconds
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sending = threading.Lock()  # progress comes from the threads of a job too
 

@@ -147,7 +147,7 @@ class Keeper:
         from weigh.saved.average import keep_outdated
 
         written, stored = _written(folder), self.ledger.fact("saved_average")
-        if written is None:  # none, or one that cannot be opened and says why
+        if written is None:  # there is no average, or a damaged one: whoever opens that is told why
             if stored is not None and not folder.exists():
                 self.ledger.set_facts(saved_average=None)  # somebody deleted it
             return

@@ -36,7 +36,7 @@ __all__ = [
     "save_average",
 ]
 
-OUTDATED = "outdated"  # among the facts of its file
+OUTDATED = "outdated"  # a key of the file that describes the average
 
 
 class Member(NamedTuple):

@@ -36,7 +36,7 @@ from weigh.saved.meaning import Each, Meaning, blank_examples
 
 __all__ = ["SavedModel", "load_saved", "save_model"]
 
-HEAD = "weigh_head."  # of the names of weights: no encoder has parts that are called so
+HEAD = "weigh_head."  # what the names of the head's weights begin with; no encoder has parts that are called so
 BATCH = 32
 
 
@@ -82,7 +82,7 @@ class SavedModel:
                 rows = self.network.answers(batch, width)
                 if answers is None:
                     shape = (len(examples), *rows.shape[1:])
-                    blank = rows.dtype == object  # then an answer has the form of a target
+                    blank = rows.dtype == object  # answers that are objects (label maps, boxes), as targets are
                     answers = examples.target.copy() if blank else np.zeros(shape, rows.dtype)
                 answers[positions] = rows
                 done(len(positions))

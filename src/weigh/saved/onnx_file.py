@@ -223,7 +223,7 @@ def _write_any_size(graph: Graph, path: Path) -> None:
 
     axes = [{0: "batch", **{k: name for k, (name, *_) in free.items()}} for free in graph.free]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it will go some day, and warns of every shape that it keeps
+        warnings.simplefilter("ignore")  # of its deprecation, and of every shape that it writes as fixed
         torch.onnx.export(
             graph.answering, tuple(value[:2] for value in graph.inputs.values()), str(path), dynamo=False, opset_version=18,
             input_names=list(graph.inputs), output_names=graph.names, dynamic_axes=dict(zip(graph.inputs, axes, strict=True)),
