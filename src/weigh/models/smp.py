@@ -43,9 +43,8 @@ NOTE = "the decoder starts from random weights"
 
 def _maps(module: Any, blank: torch.Tensor) -> Pyramid:
     module.eval()
-    noise = torch.randn(
-        blank.shape, generator=torch.Generator().manual_seed(0)
-    )  # of a blank picture a map may be zero, and missed by nobody
+    # noise, since a map of a blank picture may be zero: without it the decoder would give the same
+    noise = torch.randn(blank.shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         maps = module.encoder(noise)
         decoded = module.decoder(maps)

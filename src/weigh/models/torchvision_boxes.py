@@ -31,7 +31,7 @@ from weigh.models.own_boxes import Drawn, Found, detector_anatomy, in_regions, p
 
 __all__ = ["DETECTORS"]
 
-QUIET = 30.0  # a logit that costs nothing where nothing is wanted
+QUIET = 30.0  # a logit of a place in an ignored region: so certain that it adds nothing to the loss
 SURE = 0.01  # score of a class that is drawn anew, before training (Lin et al. 2017, Focal loss, §4.1)
 OF_A_BOX = 0.5  # a proposal that overlaps a box by so much may answer for it
 SHADOW = ("backbone", "transform")  # what a detector has besides its parts

@@ -115,7 +115,7 @@ class Ledger:
             return
         with replacing(self.path) as temporary:
             copy_tables(kept, temporary)
-        for name in ("-journal", "-wal", "-shm"):  # of the damaged one: they must not be applied to the copy
+        for name in ("-journal", "-wal", "-shm"):  # they belong to the damaged file and must not be applied to the copy
             Path(f"{self.path}{name}").unlink(missing_ok=True)
 
     def _damage(self, path: Path) -> str | None:

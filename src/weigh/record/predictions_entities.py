@@ -270,7 +270,7 @@ def _indexed(sentence: Sentence, classes: Sequence[str]) -> tuple[tuple[int, int
 
 
 def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
-    """Bare tags: each as sure as can be."""
+    """The tags as a run records them; without probabilities each counts as certain."""
     codes = [code_spans(_indexed(s, examples.classes), len(s.tokens)) for s in answer.sentences]
     return pack_tags(codes, [np.zeros(len(row)) for row in codes], max(map(len, examples.rows)))
 

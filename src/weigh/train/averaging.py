@@ -42,7 +42,7 @@ class Recent:
             self.network.load_state_dict(self.states[-1])
 
     def settle(self) -> None:
-        """The mean for good, after the last epoch of a run without validation."""
+        """Replace the weights by the mean, after the last epoch of a run without validation."""
         if len(self.states) > 1:
             self.network.load_state_dict(_mean(list(self.states)))
 

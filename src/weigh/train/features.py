@@ -273,7 +273,7 @@ def prediction_seconds(
 
 
 def _known_seconds(options: dict[str, Any], setting: Setting) -> float | None:
-    """They are those of the model's own size."""
+    """As the study timed them; None where it did not, or only at another size than that of this recipe."""
     resized = options.get("image_size") or options.get("max_length")
     return None if resized or not setting.model else setting.model.get("seconds_per_picture")
 

@@ -68,7 +68,7 @@ Views = Annotated[
 
 
 class Classes(Options):
-    """Of whatever tells classes apart."""
+    """Options of every recipe for tasks with classes."""
 
     class_weights: Literal["none", "balanced"] = "none"
     decision: Literal["auto", "argmax", "threshold"] = "auto"

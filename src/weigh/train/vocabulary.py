@@ -37,7 +37,7 @@ class Shortened(NamedTuple):
     padding: int | None
 
     def restore(self) -> None:
-        """Put what was trained into the whole table, and the table back."""
+        """Write the trained vectors into the whole table, and put that in the place of the small one."""
         self.hook.remove()
         with torch.no_grad():
             self.whole[self.used] = self.layer.weight
