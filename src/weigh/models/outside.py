@@ -22,7 +22,6 @@ from weigh.models.penultimate import Cut
 from weigh.models.preprocessing import Preprocessing
 
 __all__ = [
-    "CROP",
     "FIXED",
     "SIZES",
     "VALUES",
@@ -33,6 +32,7 @@ __all__ = [
     "entry_of",
     "imagenet_order",
     "refuse_options",
+    "scaled_as",
     "size_of",
 ]
 
@@ -153,14 +153,25 @@ def entry_of(
                 c=Text(" or ".join(f"{written}@values={v}" for v in known), "、".join(f"{written}@values={v}" for v in known)),
             ),
         )  # fmt: skip
+    preprocessing = scaled_as(values, size, known, written)
+    return Entry(name, last, shape[0] == 1, dtype, preprocessing, f"{values} ({told_by})")
+
+
+def scaled_as(values: str, size: int, known: Mapping[str, Scaling], written: str) -> Preprocessing:
+    """Pictures of `size` pixels whose values are scaled in one of the `known` ways.
+
+    Args:
+        written: The address, for the error.
+
+    Raises:
+        ModelError: `values` is none of them.
+    """
     if values not in known:
         raise ModelError(
             text("{a}: @values={v} is not known.", "{a}：无法识别 @values={v}。", a=written, v=values[:40]),
             do=text("Known: {k}.", "可用：{k}。", k=", ".join(known)),
         )
-    scaling = known[values]
-    preprocessing = Preprocessing(size, round(size / CROP), scaling.mean, scaling.std, "bilinear")
-    return Entry(name, last, shape[0] == 1, dtype, preprocessing, f"{values} ({told_by})")
+    return Preprocessing(size, round(size / CROP), known[values].mean, known[values].std, "bilinear")
 
 
 def size_of(address: Address, name: str, sides: tuple[int, ...]) -> int:

@@ -27,7 +27,7 @@ from weigh.models.keras.network import KerasNetwork, Translation, Vector, anatom
 from weigh.models.keras.reference import Reference, application, config_of, from_config, hub_backbone, keras_cache
 from weigh.models.keras.settings import cleaned, refused
 from weigh.models.keras.weights import archive_config, check_fits, opened_weights, read_arrays
-from weigh.models.outside import CROP, VALUES, Scaling, entry_of, size_of
+from weigh.models.outside import VALUES, Scaling, entry_of, scaled_as, size_of
 from weigh.models.penultimate import values_expected
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -139,13 +139,7 @@ def _from_applications(address: Address, weights: Path | None, *, pretrained: bo
         )  # fmt: skip
     stated = dict(address.options)
     size, values = _stated_size(address, known.size), stated.get("values", known.values)
-    if values not in SCALINGS:
-        raise ModelError(
-            text("{a}: @values={v} is not known.", "{a}：无法识别 @values={v}。", a=address.written, v=values[:40]),
-            do=text("Known: {k}.", "可用：{k}。", k=", ".join(SCALINGS)),
-        )
-    scaling = SCALINGS[values]
-    preparation = Preprocessing(size, round(size / CROP), scaling.mean, scaling.std, "bilinear")
+    preparation = scaled_as(values, size, SCALINGS, address.written)
     made_with = {"size": size, "pretrained": pretrained and weights is None, "offline": offline}
     reference, files = application(address.name, address.written, head=True, **made_with)
     provenance = Provenance("hub", f"keras.applications.{address.name}", licence="Apache-2.0", files=files)

@@ -23,8 +23,7 @@ from torch import nn
 from weigh.errors import ModelError, reason_of
 from weigh.language import Text, text
 from weigh.models.address import Address
-from weigh.models.outside import CROP, SIZES, VALUES, imagenet_order
-from weigh.models.preprocessing import Preprocessing
+from weigh.models.outside import SIZES, VALUES, imagenet_order, scaled_as
 from weigh.models.pretrained import Pretrained, Provenance
 from weigh.models.tensorflow.graph import Graph, Node, broken, constants, producer
 from weigh.models.timm import ANATOMY
@@ -75,7 +74,7 @@ def load_into_timm(address: Address, graph: Graph | None, path: Path) -> Pretrai
             layers = layers_of(graph)
     module: Any = _built(address, layers)
     size = SIZE if graph is None else _size(graph)
-    preprocessing = Preprocessing(size, round(size / CROP), *VALUES["-1..1"], "bilinear")
+    preprocessing = scaled_as("-1..1", size, VALUES, address.written)
     if graph is None:
         return Pretrained(address, module, preprocessing, Provenance("random"), 0, anatomy=ANATOMY)
     left = _fill(module, layers, address, path)
