@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from weigh.language import Text, text
 from weigh.media import Medium
 from weigh.problem import Problem
 
-__all__ = ["NearDuplicates", "clusters", "copies_in_words", "duplicate_groups", "find_identical", "find_near"]
+__all__ = ["NearDuplicates", "clusters", "duplicate_groups", "find_identical", "find_near"]
 
 MERGING = ("duplicate", "near-duplicate", "leak", "near-leak", "label-conflict")
 
@@ -89,7 +90,7 @@ def find_identical(
         members.setdefault(key, []).append(i)
     groups = [same for same in members.values() if len(same) > 1]
     what = text("identical {w}", "完全相同的{w}", w=examples.medium.noun.many)
-    problems = copies_in_words(
+    problems = _copies_in_words(
         examples,
         groups,
         inside="duplicate",
@@ -143,7 +144,7 @@ def find_near(
             best[i] = max(best.get(i, 0.0), score)
     groups = clusters(pairs)
     what = text("near-identical {w}", "几乎相同的{w}", w=noun.many)
-    problems = copies_in_words(
+    problems = _copies_in_words(
         examples,
         groups,
         inside="near-duplicate",
@@ -159,7 +160,7 @@ def find_near(
     return problems + _label_conflicts(examples, mixed, what)
 
 
-def copies_in_words(
+def _copies_in_words(
     examples: Examples,
     groups: Sequence[list[int]],
     *,
@@ -187,29 +188,33 @@ def copies_in_words(
         else:
             numbers["extra"] = len(members) - len(repeats)
             sentence, why, do = _repeated(examples.medium, where, numbers, what, near=near)
-        problems.append(
-            Problem(
-                across if where == "both" else inside,
-                sentence,
-                tuple(str(examples.path[i]) for i in members),
-                tuple(tuple(str(examples.path[i]) for i in group) for group in repeats),
-                why=why,
-                do=do,
-                numbers=numbers,
-                details=tuple(
-                    {
-                        "set": number,
-                        "path": str(examples.path[i]),
-                        "part": str(examples.part[i]),
-                        "class": examples.quote(i),
-                        **details(i),
-                    }
-                    for number, group in enumerate(repeats, 1)
-                    for i in group
-                ),
-            )
-        )
+        kind = across if where == "both" else inside
+        problems.append(_problem_of_sets(kind, sentence, examples, repeats, details, why=why, do=do, numbers=numbers))
     return problems
+
+
+def _problem_of_sets(
+    kind: str,
+    sentence: Text,
+    examples: Examples,
+    sets: Sequence[list[int]],
+    details: Callable[[int], dict] = lambda _: {},
+    **fields: Any,
+) -> Problem:
+    """A problem that names every example of the sets, set by set."""
+    paths = tuple(tuple(str(examples.path[i]) for i in members) for members in sets)
+    rows = (
+        {
+            "set": number,
+            "path": str(examples.path[i]),
+            "part": str(examples.part[i]),
+            "class": examples.quote(i),
+            **details(i),
+        }
+        for number, members in enumerate(sets, 1)
+        for i in members
+    )
+    return Problem(kind, sentence, tuple(p for one in paths for p in one), paths, details=tuple(rows), **fields)
 
 
 def _leaking(
@@ -277,7 +282,7 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
     noun = examples.medium.noun
     members = [i for g in conflicts for i in g]
     return [
-        Problem(
+        _problem_of_sets(
             "label-conflict",
             text(
                 "Sets of {w} with different labels: {k} ({n} {u}).",
@@ -287,22 +292,12 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
                 w=what,
                 n=len(members),
             ),
-            tuple(str(examples.path[i]) for i in members),
-            tuple(tuple(str(examples.path[i]) for i in g) for g in conflicts),
+            examples,
+            conflicts,
             why=text(
                 "At least one of the labels is wrong, or the classes overlap.", "至少有一个标签是错的，或者类别有重叠。"
             ),
             do=text("Give each {o} one label.", "请让每{o}只有一种标签。", o=noun.one),
             numbers={"sets": len(conflicts), "n": len(members)},
-            details=tuple(
-                {
-                    "set": number,
-                    "path": str(examples.path[i]),
-                    "part": str(examples.part[i]),
-                    "class": examples.quote(i),
-                }
-                for number, g in enumerate(conflicts, 1)
-                for i in g
-            ),
         )
     ]
