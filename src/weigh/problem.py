@@ -40,7 +40,7 @@ class Problem:
 
 
 def refuse_errors(problems: Iterable[Problem]) -> None:
-    """Nothing where the data can be used.
+    """Raise the first of the problems that forbids to use the data, if there is one.
 
     Raises:
         DataError: The first problem that forbids it.

@@ -123,7 +123,7 @@ def listed(written: Sequence[str]) -> list[str]:
 
 
 def check_format(format: str, known: Iterable[str]) -> None:
-    """Nothing where --format names one of `known`.
+    """Raise an error if --format names none of `known`.
 
     Raises:
         SpecError: It does not.

@@ -70,7 +70,7 @@ def ranked_by(study: Study) -> str:
 
 
 def refuse_one_model(study: Study) -> None:
-    """Nothing where there is something to choose among, or where weigh chooses itself.
+    """Raise an error if there is nothing to choose among and weigh does not choose itself.
 
     Raises:
         SpecError: The options, the YAML file or the study name a single model.
@@ -90,7 +90,7 @@ def refuse_one_model(study: Study) -> None:
 
 
 def refuse_more(study: Study, ranked_by: str) -> None:
-    """Nothing where ranking in the folder of this study takes nothing out of the report that stands there.
+    """Raise an error if ranking in the folder of this study would take something out of the report that stands there.
 
     Raises:
         SpecError: The folder holds a study with other recipes, with other models, or with a saved model.

@@ -163,7 +163,7 @@ def name_weights(
 
 
 def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Setting) -> None:
-    """Nothing where the models of these candidates are those that the study began with.
+    """Raise an error if the models of these candidates are no longer those that the study began with.
 
     A model is loaded only where one of its files is not as it was.
 

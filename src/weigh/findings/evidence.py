@@ -68,7 +68,7 @@ class Evidence:
 
     @cached_property
     def draws(self) -> int:
-        """Bootstrap draws."""
+        """Number of bootstrap draws: fewer for large data."""
         return int(np.clip(BUDGET // max(self.units.of.size, 1), LEAST_DRAWS, MOST_DRAWS))
 
     @cached_property

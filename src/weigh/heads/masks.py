@@ -161,7 +161,7 @@ def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) 
 
 
 def _balance(target: np.ndarray, _classes: int) -> torch.Tensor:
-    """By pixels."""
+    """Weights of the classes that give each the same total, counted in pixels."""
     return same_total(np.sum([mask.counts for mask in target], axis=0, dtype=np.float64))
 
 

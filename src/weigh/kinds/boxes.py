@@ -230,7 +230,7 @@ class BoxesKind(PlacedKind):
         return "" if self.tallied(labels)[..., 1].any() else "∅"
 
     def blind(self, target: np.ndarray, classes: int) -> Blind:
-        """Finding nothing."""
+        """The answer that finds no object in any picture."""
         nothing = [
             Detections.of(boxes.height, boxes.width, np.zeros((0, 4)), np.zeros(0), np.zeros(0)) for boxes in target
         ]

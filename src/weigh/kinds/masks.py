@@ -148,7 +148,7 @@ class Masks(PlacedKind):
         return rows_of(masks)
 
     def amounts(self, target: np.ndarray, classes: int = 0) -> np.ndarray:
-        """Known pixels."""
+        """Known pixels of each class."""
         return np.array([mask.counts for mask in target], dtype=np.int64).reshape(
             len(target), -1 if len(target) else classes
         )

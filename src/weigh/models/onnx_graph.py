@@ -236,7 +236,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
 
 
 def check_sizes(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> None:
-    """Nothing where the tensors that one picture makes are of sound sizes, as far as the file tells.
+    """Raise an error if one picture makes tensors of unsound sizes, as far as the file tells.
 
     Raises:
         ModelError: One that would fill the memory.

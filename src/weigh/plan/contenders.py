@@ -52,7 +52,7 @@ def searched_settings(recipe: RecipeSpec) -> dict[str, float]:
 
 
 def check_search(recipes: Iterable[RecipeSpec]) -> None:
-    """Nothing where every search has something to search.
+    """Raise an error if a search has nothing to search.
 
     Raises:
         SpecError: All that could be searched is set by hand.

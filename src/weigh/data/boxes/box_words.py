@@ -177,7 +177,7 @@ def other_layouts(layouts: Sequence[BoxLayout]) -> list[Problem]:
 
 
 def no_boxes(folder: Path) -> DataError:
-    """Nothing in a folder is known as boxes."""
+    """The error of a folder in which nothing is known as boxes."""
     what = text("{d} holds no boxes that are known.", "{d} 中没有可识别的框标注。", d=folder)
     seen = unread_labels(folder)
     return DataError(

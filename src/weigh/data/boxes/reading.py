@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
     @property
     def words(self) -> Text:
-        """For people."""
+        """How the numbers are written, for people."""
         unit = text("shares of the picture", "占图片的比例") if self.relative else text("pixels", "像素")
         return text("{o}, as {u}", "{o}，单位为{u}", o=WORDS[self.order], u=unit)
 

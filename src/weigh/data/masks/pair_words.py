@@ -74,7 +74,7 @@ def lonely_files(pairs: Pairs) -> list[Problem]:
 
 
 def no_masks(folder: Path, pairs: Pairs) -> DataError:
-    """Nothing in a folder pairs up."""
+    """The error of a folder in which no picture has a mask."""
     pictures, masks = pairs.pictures, pairs.masks
     if pictures and masks:
         what = text(

@@ -34,7 +34,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def named_by_value(table: ClassTable | None, shown: Sequence[str], *, coloured: bool, told: bool) -> Problem:
-    """Nothing names the classes.
+    """What is said where nothing names the classes, which are then called by their values or colours.
 
     Args:
         told: The user said which values are ignored.

@@ -34,7 +34,7 @@ PATIENCE = 2.0  # seconds that the other process has for ending
 
 
 def require_tensorflow() -> None:
-    """Nothing where TensorFlow is installed; it is not imported.
+    """Raise an error if TensorFlow is not installed; it is not imported here.
 
     Raises:
         MissingExtra: It is not.
