@@ -154,7 +154,7 @@ class PluginError(WeighError):
 
 
 def no_file(path: str | Path, kind: type[WeighError] = DataError, do: Text | None = None) -> WeighError:
-    """That there is no file of this name, or a folder, as an error of `kind`; without `do` it names the file that may be meant."""
+    """The error, of class `kind`, that there is no file of this name, or a folder; without `do` it names the file that may be meant."""
     if Path(path).is_dir():
         inside = text("Name a file in it.", "请指定其中的一个文件。")
         return kind(text("{p} is a folder, no file.", "{p} 是文件夹，不是文件。", p=path), do=do or inside)

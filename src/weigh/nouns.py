@@ -30,6 +30,6 @@ class Noun(NamedTuple):
 
     @classmethod
     def plain(cls, many: str, one: str, zh: str, measure: str) -> Noun:
-        """Of what is counted by itself, copies too: "texts", "text", "文本", "条"."""
+        """The noun of what is counted by itself, copies too: "texts", "text", "文本", "条"."""
         all_of_it, counted, alone = text(many, zh), text(many, f"{measure}{zh}"), text("", measure)
         return cls(all_of_it, counted, text(one, f"{measure}{zh}"), alone, counted, all_of_it, alone)

@@ -151,6 +151,6 @@ def _load_plugin(point: EntryPoint) -> None:
 
 
 def _origin() -> _Origin:
-    """Of the code that called a method of `Registry`."""
+    """The place of the code that called a method of `Registry`."""
     namespace = sys._getframe(2).f_globals
     return _Origin(namespace.get("__name__", ""), namespace.get("__spec__"))

@@ -98,7 +98,7 @@ def _where_none_is_listed(pattern: str, options: list[str]) -> Text:
 
 
 def _timed(rows: list[Listed], language: str, *, measure: bool) -> list[Listed]:
-    """With the milliseconds that were measured here, and where asked for of all whose weights lie here."""
+    """The rows with the milliseconds that were measured here; where asked for, all whose weights lie here are measured now."""
     from weigh.execute.latency import kept_latencies, measure_latency
 
     here = [row.address for row in rows if row.here]

@@ -200,7 +200,7 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
 
 
 def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> SpecError:
-    """With models that fit what the data look like; where that cannot be told, with some of every medium."""
+    """The error that no model is named, with models that fit what the data look like; where that cannot be told, with some of every medium."""
     from weigh.data.readers import task_of
     from weigh.media import MEDIA
     from weigh.spec_yaml import apply_settings, load_spec

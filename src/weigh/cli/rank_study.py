@@ -208,7 +208,7 @@ def not_tried_words(reasons: dict[str, Text], failed: Sequence[FailedCandidate])
 
 
 def looks_words(results: Results) -> Text | None:
-    """That a test part was scored too, which uses it up a little; None where it was not."""
+    """The sentence that a test part was scored too, which uses it up a little; None where it was not."""
     if not results.test_looks:
         return None
     return text(

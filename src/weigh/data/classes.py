@@ -196,7 +196,7 @@ def _empty_names(classes: Sequence[str], counts: np.ndarray) -> list[Problem]:
 
 
 def _nothing_left(examples: Examples) -> list[Problem]:
-    """For tasks that need no second class: an error only where no example is left."""
+    """The error of a task that needs no second class, where no example is left."""
     if len(examples.where("train")):
         return []
     return [

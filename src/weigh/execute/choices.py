@@ -301,7 +301,7 @@ class ModelTimings:
         }
 
     def busy_words(self) -> Text | None:
-        """That the machine is busy with other work, where passes took much longer by the clock than they computed."""
+        """The sentence that the machine is busy with other work, where passes took much longer by the clock than they computed."""
         delay = max(((timing.get("model") or {}).get("delay") or 1.0 for timing in self.known.values()), default=1.0)
         if delay <= BUSY:
             return None
@@ -372,7 +372,7 @@ def _steps_key(address: str, spec: StudySpec) -> str:
 
 
 def stored_timings(ledger: Ledger, spec: StudySpec, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """Those of the models of these runs."""
+    """The stored timings of the models of these runs."""
     timings = {}
     for model in {run.model for run in runs}:
         timings[model] = ledger.fact(f"choice:{_timing_key(model, spec)}") or {}

@@ -172,7 +172,7 @@ def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
 
 
 def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:
-    """With a budget: what was left out of the heads and fits after all, one thing after the other. What was run in the end."""
+    """With a budget, run what was left out of the heads and fits after all, one thing after the other; returns what was run in the end."""
     while planner.clock.budget is not None and forecast.race is None and (more := planner.with_more(plan)) is not None:
         planner, words = more
         recorder.listener.stage(words)
@@ -240,7 +240,7 @@ def _refit_words(jobs: Sequence[Job], shares: Collection[str]) -> Text:
 
 
 def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged: Collection[str]) -> list[Run]:
-    """With a test part every candidate is refitted and scored once; without one only the winner is, and the candidates that are averaged."""
+    """The refits: with a test part every candidate is refitted and scored once; without one only the winner is, and the candidates that are averaged."""
     has_test = bool((examples.part != "train").any())
     runs = []
     for candidate in results.candidates:

@@ -30,7 +30,7 @@ UNITS = {"ms": 1.0, "毫秒": 1.0, "": 1.0, "s": 1000.0, "秒": 1000.0}
 
 
 class Latency(NamedTuple):
-    """Of one example.
+    """How long a model takes for one example.
 
     Attributes:
         milliseconds: None: not measured.

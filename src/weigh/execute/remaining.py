@@ -69,7 +69,7 @@ class Remaining:
         return max(ahead - spent, OVERRUN * spent)
 
     def share(self, now: float) -> float:
-        """Of the study that is done, from 0 to 1."""
+        """How much of the study is done, from 0 to 1."""
         spent = now - self.began
         self.furthest = max(self.furthest, spent / max(spent + self.left(now), 1e-9))
         return self.furthest

@@ -106,7 +106,7 @@ def complete_models(
     say: Callable[[Text], None],
     timings_of: Callable[[StudySpec], ModelTimings],
 ) -> Completed:
-    """With models where the study names none; as they were chosen at the first start.
+    """The specification with models where the study names none; they are those that were chosen at the first start.
 
     Args:
         say: Told what is tried and what is not, before anything is loaded and again where that changes it.

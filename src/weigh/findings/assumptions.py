@@ -108,7 +108,7 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
 
 
 def _some_folds(evidence: Evidence, candidate: str) -> Assumption:
-    """That what did not run would not have told otherwise."""
+    """The assumption that what did not run would not have told otherwise."""
     run, folds = evidence.folds_run(candidate), evidence.results.spec.design.folds
     if evidence.scattered(candidate):
         detail = text("No repeat ran in all of its {f} folds.", "没有一次重复跑完全部 {f} 折。", f=folds)

@@ -54,7 +54,7 @@ def judged_classes(evidence: Evidence) -> Judged | None:
 
 
 def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
-    """For the headline: of how many classes the score is a mean."""
+    """The sentence of the headline on how many classes the score is a mean of."""
     judged = evidence.once(judged_classes)
     if judged is None:
         return text("", "")

@@ -26,7 +26,7 @@ def plain_answers(_head: nn.Module, logits: torch.Tensor, _batch: Batch, _width:
 
 
 def number_of_classes(examples: Examples) -> int:
-    """For heads with an output, or a recorded number, for every class."""
+    """As many outputs, or recorded numbers, as there are classes."""
     return len(examples.classes)
 
 
@@ -107,7 +107,7 @@ HEADS: Registry[Head] = Registry(
 
 
 def head_of(examples: Examples) -> Head:
-    """That of what these examples are labelled with.
+    """The head for what these examples are labelled with.
 
     Raises:
         SpecError: Nothing trains this kind.

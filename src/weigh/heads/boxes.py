@@ -192,7 +192,7 @@ def _count(target: torch.Tensor) -> int:
 
 
 def _balance(target: np.ndarray, classes: int) -> torch.Tensor:
-    """By boxes; crowds are none."""
+    """Weights of the classes that give each the same total, counted in boxes; crowds do not count."""
     counts = np.zeros(classes)
     for boxes in target:
         counts += np.bincount(boxes.classes[(boxes.classes >= 0) & ~boxes.crowd], minlength=classes)

@@ -166,7 +166,7 @@ def _balance(target: np.ndarray, _classes: int) -> torch.Tensor:
 
 
 def _exported(logits: torch.Tensor, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Of every pixel of the frame."""
+    """Logits and classes of every pixel of the frame."""
     logits = functional.interpolate(logits, size=pictures.shape[2:], mode="bilinear", align_corners=False)
     return logits, logits.argmax(dim=1)
 

@@ -92,7 +92,7 @@ def _inputs(
     examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress | None,
     label: Label,
 ) -> Texts:  # fmt: skip
-    """For training a network: a pair is one row, so that the two texts attend to each other."""
+    """Inputs for training a network: a pair is one row, so that the two texts attend to each other."""
     rows = preparation.encode(list(examples.rows))
     return Texts([(row,) for row in rows], preparation.pad, setting.device, label)
 

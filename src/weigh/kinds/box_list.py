@@ -76,7 +76,7 @@ class Detections(NamedTuple):
         return cls(height, width, corners[order], classes[order], scores[order], threshold)
 
     def told(self) -> Detections:
-        """Those from the threshold on."""
+        """The detections with scores from the threshold on."""
         keep = self.scores >= self.threshold
         return self._replace(corners=self.corners[keep], classes=self.classes[keep], scores=self.scores[keep])
 

@@ -94,7 +94,7 @@ class BoxStatistics:
 
     @classmethod
     def occurring(cls, rows: np.ndarray, least: int = 0) -> BoxStatistics:
-        """With as many classes as occur in them."""
+        """The statistics in these rows, with as many classes as occur in them."""
         return cls(rows, max(least, int(np.abs(cls(rows, 0).places[..., 0]).max(initial=0.0))))
 
     @property

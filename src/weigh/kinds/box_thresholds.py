@@ -16,7 +16,7 @@ PARTS = 5  # of the pictures: the threshold of each is chosen on the others
 
 
 def best_threshold(recorded: np.ndarray) -> float:
-    """With the greatest F1 at an overlap of .5, all classes together; half way to the next lower score.
+    """The threshold with the greatest F1 at an overlap of .5, all classes together; half way to the next lower score.
 
     Args:
         recorded: `(n, k)`, as `compare_boxes` makes it.

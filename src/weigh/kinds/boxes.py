@@ -125,12 +125,12 @@ class BoxesKind(PlacedKind):
         )
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
-        """Of the classes that a score speaks of."""
+        """How many pictures would share the boxes evenly (`evenly_held`), of the classes that a score speaks of."""
         counts, judged = self.amounts(target), self.judged(target, 0)
         return evenly_held(counts[:, judged] if judged.any() else counts), 1
 
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
-        """In boxes."""
+        """How many boxes each class has."""
         return self.amounts(target, classes).sum(axis=0)
 
     def varied(self, target: np.ndarray) -> bool:
@@ -189,7 +189,7 @@ class BoxesKind(PlacedKind):
         return Prediction(answers, answers)
 
     def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
-        """Of the scores of the best detections of each picture, or of where these lie in it, whichever moved more. Root mean squares."""
+        """How far the scores of the best detections of each picture moved, or the places of these, whichever is more. Root mean squares."""
         (scores, middle), (before, middle_before) = _leading(recorded), _leading(former)
         size = max(float(np.abs(middle_before).max(initial=0.0)), 1.0)
         of_scores = np.sqrt(np.square(scores - before).mean()) / max(np.sqrt(np.square(before).mean()), LEAST_SCORE)
@@ -294,7 +294,7 @@ class BoxesKind(PlacedKind):
         return {f"count:{name}": count for name, count in zip(classes, counts, strict=True)}
 
     def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
-        """Of the number of boxes of each class."""
+        """How far off the number of boxes of each class is."""
         told = self.tallied(labels, classes)
         return np.abs(told[..., 1] - told[..., 2])
 
@@ -327,7 +327,7 @@ STORED = {"corners": "<f8", "classes": "<i8", "crowd": "|b1", "area": "<f8"}
 
 
 def _leading(recorded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the best detections of each picture: `(n, LEADING)` scores, zeros where there are fewer, and `(n, 4)` the mean of their corners, each
+    """The best detections of each picture: `(n, LEADING)` scores, zeros where there are fewer, and `(n, 4)` the mean of their corners, each
     counted by its score.
     """
     detected = BoxStatistics(recorded.astype(np.float64, copy=False), 0).detections

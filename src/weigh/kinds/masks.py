@@ -104,7 +104,7 @@ class Masks(PlacedKind):
         return LabelMap.of(final[indices], len(classes))
 
     def shares(self, target: np.ndarray, classes: int) -> np.ndarray:
-        """Of the known pixels."""
+        """The share of each class among the known pixels."""
         pixels = self.amounts(target, classes).sum(axis=0)
         return pixels / max(pixels.sum(), 1)
 
@@ -256,7 +256,7 @@ class Masks(PlacedKind):
         return {f"area:{name}": area for name, area in zip(classes, areas, strict=True)}
 
     def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
-        """Of the share of each class among the pixels that are known."""
+        """How far off the share of each class among the known pixels is."""
         counts = self._statistics(labels, target).counts
         known = np.maximum(counts[..., 2].sum(axis=1, keepdims=True), 1)
         return np.abs(counts[..., 1] - counts[..., 2]) / known

@@ -123,15 +123,15 @@ class Number(Kind):
         return np.einsum("m,mnk->nk", weights, np.asarray(answers, dtype=np.float64))
 
     def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
-        """Of the numbers; a thousandth of the largest one is the least spread that they are compared with."""
+        """How far the numbers moved; a thousandth of the largest one is the least spread that they are compared with."""
         return relative_departure(recorded, former, max(1e-3 * float(np.abs(former).max(initial=0.0)), 1e-9))
 
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-        """As they are: a label's unit may be anything."""
+        """The numbers in single precision; a label's unit may be anything, so half precision could be too narrow."""
         return {"logits": answers.astype(np.float32)}
 
     def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """In units of the label."""
+        """How far off each number is, in units of the label."""
         return np.abs(labels - target)
 
     def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ class PlacedKind(Kind):
         return self.store(target).tobytes()
 
     def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
-        """Of each class, in pixels or boxes."""
+        """Counts of each class, in pixels or boxes."""
         return ClassCounts(*np.tensordot(weights, self.tallied(prediction.labels, classes), axes=1).T)
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:

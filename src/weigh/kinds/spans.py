@@ -155,7 +155,7 @@ class Spans(Kind):
         return Blind(Prediction(np.ones((n, 1)), rows_of([()] * n)), doing, short)
 
     def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
-        """Of each type; those beyond what occurs have no support."""
+        """Counts of each type; those beyond what occurs have no support."""
         totals = sum_entities(measure_entities(prediction, target), weights)
         return ClassCounts(*np.pad(totals, ((0, max(classes - len(totals), 0)), (0, 0))).T)
 

@@ -148,7 +148,7 @@ class ClassMean:
         return among_pictures(weight, score, np.stack([held.sum(axis=0), np.square(held).sum(axis=0)]), squares)
 
     def taken_apart(self, statistics: np.ndarray) -> ClassTotals:
-        """Of all examples, each with weight 1."""
+        """Totals of all examples, each with weight 1."""
         totals = self.counts(statistics).sum(axis=0)
         weight = self._weight(totals)
         return ClassTotals(totals, self.score.of(totals), weight / max(float(weight.sum()), 1e-300))

@@ -56,7 +56,7 @@ class PackagedWeights:
 
     @property
     def note(self) -> str:
-        """That they stand in for others; "" where they are the hub's own."""
+        """Says that the weights stand in for others; "" where they are the hub's own."""
         return "" if self.same else f"weights of the package, other than those of the hub's {self.address}"
 
     def version(self) -> str:

@@ -140,7 +140,7 @@ def decoded_anatomy(
     take: Callable[[nn.Module], nn.Module], head: Callable[[nn.Module], set[str]], beside: tuple[str, ...] = (),
     inner: Callable[[nn.Module], nn.Module] = lambda body: body, inner_name: str = "",
 ) -> Anatomy:  # fmt: skip
-    """Of models that are a network of their library until `take` parts them.
+    """The anatomy of models that are a network of their library until `take` parts them.
 
     Args:
         take: `(module) -> Decoded`, which has its weights.

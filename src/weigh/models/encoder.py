@@ -42,7 +42,7 @@ class Encoder(nn.Module):
 
     @property
     def features_width(self) -> int:
-        """Of what it returns: `width` for each layer of which it returns the output."""
+        """The width of what it returns: `width` for each layer of which it returns the output."""
         return self.width * (len(quarters(self.model.config.num_hidden_layers)) if self.layers == "several" else 1)
 
     @property

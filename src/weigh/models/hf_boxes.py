@@ -60,7 +60,7 @@ def is_of_boxes(config: Any) -> bool:
 
 
 def class_names(config: Any) -> tuple[str, ...]:
-    """Of its classes, by their index; "" of one that has none."""
+    """Names of the classes, by their index; "" where a class has none."""
     names = [str(config.id2label.get(i, "")) for i in range(config.num_labels)]
     return tuple("" if name == "N/A" or name.startswith("LABEL_") else name for name in names)
 
@@ -108,7 +108,7 @@ class _Pictures(nn.Module):
 
 
 class _Handed(nn.Module):
-    """In place of a backbone: maps that were computed before, each with the part of it that is picture."""
+    """Stands in the place of a backbone: maps that were computed before, each with the part of it that is picture."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class SetOfBoxes(nn.Module):
     # ---- classes
 
     def _layers(self) -> dict[str, Any]:
-        """Those that give classes or know them, by name."""
+        """The layers that give classes or know them, by name."""
         config = self.model.config
         numbers = (config.num_labels, config.num_labels + 1)
         layers = {}
@@ -190,7 +190,7 @@ class SetOfBoxes(nn.Module):
         return logits.sigmoid(), False
 
     def _within(self, frame: tuple[int, int], seen: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Of what its boxes are shares: height and width."""
+        """Height and width that its boxes are shares of."""
         return seen if self.family.masked else [frame] * len(seen)
 
     def places(self, maps: list[torch.Tensor], frame: tuple[int, int]) -> torch.Tensor:
@@ -242,7 +242,7 @@ def _take(module: Any, blank: torch.Tensor) -> Pyramid:
 
 
 def anatomy_of(config: Any) -> Anatomy:
-    """Of a model with this configuration."""
+    """The anatomy of a model with this configuration."""
     return ANATOMY if FAMILIES[config.model_type].backbone else replace(ANATOMY, cuts=frozenset())
 
 

@@ -171,7 +171,7 @@ def _head_of_card(path: Path) -> dict[str, Any]:
 
 
 def files_of(folder: Path, *, pretrained: bool) -> tuple[Path, ...]:
-    """Those of a model's folder that are read."""
+    """The files of a model's folder that are read."""
     weights = sorted(folder.glob("*.safetensors*")) if pretrained else []
     return tuple(
         path for path in (folder / "config.json", *weights, *(folder / name for name in FILES)) if path.is_file()

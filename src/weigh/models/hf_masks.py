@@ -36,7 +36,7 @@ class _Reached(Exception):
 
 
 class _Nothing(nn.Identity):
-    """In place of a convolution of single pixels, with what a layer around it may ask."""
+    """Stands in the place of a convolution of single pixels, with what a layer around it may ask."""
 
     stride = kernel_size = dilation = (1, 1)
 

@@ -42,7 +42,7 @@ PAIRS = {"clip", "siglip", "metaclip_2", "chinese_clip"}  # a tower of pictures 
 
 
 def without_texts(config: Any) -> Any:
-    """Of two towers the configuration of that of pictures; else the same."""
+    """The configuration of the tower of pictures, where the model has one of texts too; else the same configuration."""
     return config.vision_config if config.model_type in PAIRS else config
 
 
@@ -55,7 +55,7 @@ def is_of_pictures(config: Any) -> bool:
 
 
 def settings_of_pictures(config: Any) -> dict[str, Any]:
-    """With what the module is built."""
+    """The settings that the module is built with."""
     return {"add_pooling_layer": False} if config.model_type in WITHOUT_POOLER else {}
 
 
@@ -144,7 +144,7 @@ def _width_for(encoder: nn.Module, side: tuple[int, int]) -> int:
 
 
 def _operations(encoder: Any, blank: torch.Tensor) -> int:
-    """Of the features."""
+    """Multiply-accumulates of computing the features of one picture."""
     loads, encoder._load_headed = encoder._load_headed, None
     try:
         return count_operations(encoder, blank)

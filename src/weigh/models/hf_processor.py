@@ -97,7 +97,7 @@ def _normalisation(processor: Any) -> tuple[tuple[float, ...], tuple[float, ...]
 
 
 def _three(values: Any) -> tuple[float, float, float]:
-    """Of the three channels, or one for all."""
+    """A number for each of the three channels; one alone is for all."""
     numbers = [float(value) for value in values] if isinstance(values, Iterable) else [float(values or 0)]
     if len(numbers) not in (1, 3):
         raise ValueError(f"its pictures have {len(numbers)} channels, not three")

@@ -38,7 +38,7 @@ PREFIXES = {"intfloat/multilingual-e5": "query: ", "intfloat/e5": "query: "}
 
 
 def settings_of_texts(config: Any) -> dict[str, Any]:
-    """With what the module is built: no pooling layer; and no dropout in attention, which costs a random number for each pair of tokens."""
+    """The settings that the module is built with: no pooling layer; and no dropout in attention, which costs a random number for each pair of tokens."""
     for name in ATTENTION_DROPOUT & vars(config).keys():
         setattr(config, name, 0.0)
     return {"add_pooling_layer": False} if config.model_type in WITHOUT_POOLER else {}

@@ -274,7 +274,7 @@ def _response(error: BaseException | None) -> Any:
 
 
 def _status(error: Exception) -> int:
-    """Of the answer; 0 where there was none."""
+    """The status of the server's answer; 0 where there was none."""
     response = _response(error)
     return int(response.status_code) if response is not None else 0
 

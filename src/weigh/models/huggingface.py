@@ -184,7 +184,7 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
 
 
 def _read(library: Any, folder: Path, config: Any, settings: dict[str, Any]) -> torch.nn.Module:
-    """With the weights of a folder, all of them."""
+    """The module with the weights of a folder, all of them."""
     module, report = library.from_pretrained(
         folder,
         config=config,

@@ -71,5 +71,5 @@ def _choose(made: tuple[Level, ...], width: int) -> tuple[Level, ...]:
 
 
 def quarters(n: int) -> list[int]:
-    """Of `n` layers, counted from one, those a quarter, a half and three quarters of the way up, and the last."""
+    """The layers a quarter, a half and three quarters of the way up, and the last, of `n` layers counted from one."""
     return sorted({max(1, round(n * share)) for share in (0.25, 0.5, 0.75)} | {n})

@@ -118,7 +118,7 @@ class Pyramid(nn.Module):
 
 
 def catch(body: nn.Module, levels: Iterable[Level], run: Callable[[], Any]) -> dict[str, torch.Tensor]:
-    """By name the outputs of the modules of these levels while `run` passes something through `body`."""
+    """The outputs of the modules of these levels, by name, while `run` passes something through `body`."""
     caught: dict[str, torch.Tensor] = {}
 
     def hook_of(name: str) -> Callable[..., None]:

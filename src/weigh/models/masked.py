@@ -37,7 +37,7 @@ class Masking:
 
     @staticmethod
     def of(preparation: Tokenisation, address: str) -> Masking:
-        """Of a model's tokenizer.
+        """What is hidden, by a model's tokenizer.
 
         Raises:
             ModelError: It has no mask token: the model was never trained to guess hidden words.

@@ -80,7 +80,7 @@ class Network(nn.Module):
 
     @property
     def width(self) -> int:
-        """Of its features."""
+        """The width of its features."""
         return self.head.in_features
 
     @property
@@ -122,7 +122,7 @@ class Network(nn.Module):
         self._loss = self._answering.losses[name]
 
     def count(self, targets: torch.Tensor) -> int:
-        """Of how many labels the loss is a mean: examples, or words of sentences."""
+        """How many labels the loss is a mean of: examples, or words of sentences."""
         assert self._answering is not None
         return self._answering.count(targets)
 

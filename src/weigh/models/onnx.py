@@ -139,7 +139,7 @@ class _Graph:
 
 
 def _cut(address: Address, graph: _Graph) -> Cut:
-    """As the user says, or before the last linear layer; of several outputs the logits are meant, which is what weigh calls them."""
+    """Where the graph is cut: as the user says, or before the last linear layer; of several outputs the logits are meant, which is what weigh calls them."""
     stated = dict(address.options)
     for key in ("features", "head"):
         if key in stated and stated[key] not in graph.made:
@@ -238,7 +238,7 @@ class _Runner:
             ) from None  # fmt: skip
 
     def _opened(self) -> Any:
-        """With as many threads as torch has here."""
+        """The session, with as many threads as torch has here."""
         import onnxruntime
 
         threads = torch.get_num_threads()

@@ -228,7 +228,7 @@ def _like(model: Any) -> Any:
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
-    """Of an input or output, -1 where a side is free; None: unknown."""
+    """The shape of an input or output, -1 where a side is free; None: unknown."""
     kind = value.type.tensor_type
     if not kind.HasField("shape"):
         return None

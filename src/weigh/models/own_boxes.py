@@ -276,7 +276,7 @@ class _Whole(nn.Module):
 def detector_anatomy(
     take: Callable[[Any, torch.Tensor], Pyramid], of_library: Callable[[Any], bool], head: Callable[[Any], set[str]]
 ) -> Anatomy:
-    """Of models that are a network of their library until `take` parts them.
+    """The anatomy of models that are a network of their library until `take` parts them.
 
     Args:
         take: `(module, blank) -> Pyramid` whose `own` is an `OwnDetector`; the module stays as it is.

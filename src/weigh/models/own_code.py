@@ -284,5 +284,5 @@ def _digest(files: tuple[Path, ...]) -> str:
 
 @cache
 def first_digest(name: str) -> str:
-    """That of a module's files when this process first looked at them."""
+    """The hash of a module's files when this process first looked at them."""
     return _digest(files_of(name))

@@ -77,7 +77,7 @@ class Nature(NamedTuple):
 
 
 def nature_of(a: Weights, b: Weights) -> Nature:
-    """Of two results of a factory, made at different seeds."""
+    """What is told of a model by two results of its factory, made at different seeds."""
     drawn = {n for n, t in a.items() if n not in b or b[n].shape != t.shape or not torch.equal(t, b[n])}
     shared = any(t.numel() and t.data_ptr() == b[n].data_ptr() for n, t in a.items() if n in b)
     return Nature(frozenset(drawn), shared)

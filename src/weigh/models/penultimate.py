@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
 
 def no_such_tensor(written: str, tensor: str, known: Collection[str]) -> ModelError:
-    """For a tensor that the user names and the graph does not have.
+    """The error of a tensor that the user names and the graph does not have.
 
     Args:
         written: The address, for messages.

@@ -41,11 +41,11 @@ class Preparation(Protocol):
 
     @property
     def size(self) -> int:
-        """Of an example: pixels of a side, most tokens."""
+        """The size of an example: pixels of a side, or the most tokens."""
         ...
 
     def configured(self, options: dict[str, Any]) -> Self:
-        """With those of a recipe's options that speak of it."""
+        """The same preparation with the options of a recipe that speak of it."""
         ...
 
     def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
@@ -53,7 +53,7 @@ class Preparation(Protocol):
         ...
 
     def as_json(self) -> dict[str, Any]:
-        """For the configuration of a saved model."""
+        """What the configuration of a saved model says of it."""
         ...
 
     def files(self) -> dict[str, str | dict[str, Any]]:
@@ -61,5 +61,5 @@ class Preparation(Protocol):
         ...
 
     def plain(self, *, apart: bool) -> PlainInputs:
-        """For export; `apart`: the network takes two examples at a time."""
+        """How a program outside feeds the network, for export; `apart`: the network takes two examples at a time."""
         ...

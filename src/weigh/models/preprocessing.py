@@ -71,7 +71,7 @@ class Preprocessing:
         return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in self.as_json().items())})"
 
     def configured(self, options: dict[str, Any]) -> Preprocessing:
-        """With the recipe's options (`frame`, or else `image_size`)."""
+        """The same preparation with the recipe's options (`frame`, or else `image_size`)."""
         if options.get("frame"):
             return WholePictures(**asdict(self), frame=tuple(options["frame"]))
         return self.at(options["image_size"]) if options.get("image_size") else self
@@ -81,7 +81,7 @@ class Preprocessing:
         return torch.zeros(n, 3, *self.shape, device=device)
 
     def as_json(self) -> dict[str, Any]:
-        """For the configuration of a saved model."""
+        """What the configuration of a saved model says of it."""
         later = {field.name: field.default for field in fields(self) if field.name in LATER}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
@@ -116,7 +116,7 @@ class Preprocessing:
 
     @property
     def whole(self) -> Preprocessing:
-        """That of the squares from which the evaluation crop and all augmentations are cut."""
+        """The preparation of the squares from which the evaluation crop and all augmentations are cut."""
         return _Squares(**asdict(replace(self, size=self.side)), inner=self.size)
 
     def middle(self, squares: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Preprocessing:
 
     @property
     def side(self) -> int:
-        """Of these squares."""
+        """Pixels of a side of these squares."""
         return self.resize
 
     def _scaled(self, length: int, other: int) -> int:

@@ -48,7 +48,7 @@ SUGGESTED = (
 
 
 def suggested_for(reads: str, script: str | None) -> tuple[Suggested, ...]:
-    """Those that can read what the data are made of.
+    """The models that can read what the data are made of.
 
     Args:
         script: Of most texts; None where there are none.

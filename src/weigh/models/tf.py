@@ -190,7 +190,7 @@ def _there(address: Address, graph: Graph, tensor: str) -> Node:
 
 
 def _cut(address: Address, graph: Graph) -> Cut:
-    """As the user says, or before the last linear layer."""
+    """Where the graph is cut: as the user says, or before the last linear layer."""
     stated, look = dict(address.options), constants(graph)
     for name in ("features", "head"):
         if name in stated:
@@ -278,7 +278,7 @@ class _Runner:
 
     @property
     def seconds(self) -> float:
-        """Of processor time."""
+        """Seconds of processor time."""
         return self._spent + (self._process.seconds if self._process else 0.0)
 
     def run(self, tensor: str, array: np.ndarray) -> np.ndarray:
@@ -294,7 +294,7 @@ class _Runner:
         return sum(sizes[name] * math.prod(weight.shape[: taken[inside[name].op]]) for name, weight in weights.items())
 
     def _running(self) -> TensorFlow:
-        """With as many threads as torch has here."""
+        """The process, with as many threads as torch has here."""
         threads = torch.get_num_threads()
         if self._process is None or self._process.threads != threads or not self._process.alive:
             if self._process is not None:

@@ -46,13 +46,13 @@ class Tokenisation:
     prefix: str = ""
 
     def configured(self, options: dict[str, Any]) -> Tokenisation:
-        """With the recipe's options (`max_length`)."""
+        """The same preparation with the recipe's options (`max_length`)."""
         asked = options.get("max_length")
         return replace(self, size=min(self.size, asked)) if asked else self
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Of the `tokenizers` library; parsed at every call (a tenth of a second), so keep it."""
+        """The tokenizer of the `tokenizers` library; parsed at every call (a tenth of a second), so keep it."""
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self.written)
@@ -87,7 +87,7 @@ class Tokenisation:
         }
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of sentences in words, not cut: `(length,)` ids without special tokens, `(length,)` the word that each belongs to."""
+        """The tokens of sentences in words, not cut: `(length,)` ids without special tokens, `(length,)` the word that each belongs to."""
         encodings = self.tokenizer.encode_batch(
             [list(tokens) for tokens in sentences], is_pretokenized=True, add_special_tokens=False
         )
@@ -106,7 +106,7 @@ class Tokenisation:
         return rows
 
     def as_json(self) -> dict[str, Any]:
-        """For the configuration of a saved model; the tokenizer itself is a file of its own beside it."""
+        """What the configuration of a saved model says of it; the tokenizer itself is a file of its own beside it."""
         return {
             "size": self.size,
             "pad": self.pad,

@@ -115,7 +115,7 @@ class _Behind(nn.Module):
 
 
 def _layers(model: Any) -> list[tuple[str, nn.Module]]:
-    """Those of a one-stage detector that give classes, by their names in its head of classes."""
+    """The layers of a one-stage detector that give classes, by their names in its head of classes."""
     head = model.head.classification_head
     if not isinstance(model, SSD):
         return [("cls_logits", head.cls_logits)]
@@ -128,7 +128,7 @@ def _layers(model: Any) -> list[tuple[str, nn.Module]]:
 
 
 def _targets(drawn: list[Drawn], first: int) -> list[dict[str, torch.Tensor]]:
-    """As the library takes them; `first`: the number of the first class."""
+    """Boxes as the library takes them; `first`: the number of the first class."""
     return [{"boxes": one.corners, "labels": one.classes + first} for one in drawn]
 
 
@@ -177,7 +177,7 @@ class OneStage(_Behind):
     def _outputs(
         self, maps: list[torch.Tensor], images: ImageList
     ) -> tuple[dict[str, torch.Tensor], list[torch.Tensor], list[int]]:
-        """Of all places, their boxes before training, and the number of places of each map."""
+        """Outputs of all places, their boxes before training, and the number of places of each map."""
         try:
             features = list(self.neck(maps).values())
         except RuntimeError as error:

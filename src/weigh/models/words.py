@@ -70,7 +70,7 @@ def _hash(ngram: str) -> int:
 
 
 class _Encoded(NamedTuple):
-    """As of the tokenizers library."""
+    """The same names as an encoding of the tokenizers library has."""
 
     offsets: list[tuple[int, int]]
 

@@ -20,7 +20,7 @@ def candidate_id(model: str, recipe: RecipeSpec) -> str:
 
 
 def recipes_of_models(spec: StudySpec) -> tuple[RecipeSpec, ...]:
-    """Those that are tried with every model, in the order of the specification; the others stand on what they bring (`Recipe.model`)."""
+    """The recipes that are tried with every model, in the order of the specification; the others stand on what they bring (`Recipe.model`)."""
     return tuple(recipe for recipe in spec.recipes if not RECIPES.get(recipe.name).model)
 
 

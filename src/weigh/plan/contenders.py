@@ -47,7 +47,7 @@ def choice_options(recipe: RecipeSpec, task: str | None) -> dict[str, Any]:
 
 
 def searched_settings(recipe: RecipeSpec) -> dict[str, float]:
-    """Those of `SEARCHED` that the user did not set himself."""
+    """The settings among `SEARCHED` that the user did not set by hand."""
     return {name: factor for name, factor in SEARCHED.items() if name not in recipe.overrides}
 
 
@@ -79,7 +79,7 @@ def trained_recipes(recipe: RecipeSpec, task: str | None) -> list[tuple[str, dic
 
 
 def contending_runs(run: Run) -> tuple[list[Run], list[Run]]:
-    """For the price of a run that chooses: every training for the choice, if none drops out; and each that may be the final one."""
+    """What a run that chooses may have to train, to predict its price: every training for the choice, if none drops out; and each that may be the final one."""
     contenders = [
         replace(run, recipe=contender["recipe"], options=contender["options"])
         for contender in run.options["contenders"]

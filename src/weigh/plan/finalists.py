@@ -81,7 +81,7 @@ def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple
 def tried(
     spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None, stopped: Collection[str] = ()
 ) -> tuple[Candidate, ...]:
-    """Those that run: all with the first recipe, all of the finalists, and what stands on no model of the study.
+    """The candidates that run: all with the first recipe, all of the finalists, and what stands on no model of the study.
 
     Args:
         models: Addresses of the finalists; None: they are not chosen, or everybody is one.

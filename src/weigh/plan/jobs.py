@@ -97,7 +97,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
 
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:
-    """Of asking which words pushed the predictions (`train/words.py`)."""
+    """Seconds for asking which words pushed the predictions (`train/words.py`)."""
     task = TASKS.get(setting.task)
     exclusive = any(KINDS.get(kind).exclusive for kind in task.kinds)
     if not (setting.words and exclusive and MEDIA.get(task.medium).in_words):
@@ -193,12 +193,12 @@ def _passes(many: float, half_share: float, timing: Mapping[str, Any]) -> float:
 
 
 def _pass_seconds(timing: Mapping[str, Any]) -> float:
-    """Of one example through the network, without reading it: training reads its examples once."""
+    """Seconds of one example in the network, without reading it: training reads its examples once."""
     return timing.get("seconds_per_pass_example", timing.get("seconds_per_example", 0.0))
 
 
 def _choice_seconds(run: Run, timing: dict[str, Any], n_examples: int) -> float:
-    """Of one run: too long where contenders drop out early. Passes that all runs share count for the first run of a study."""
+    """Seconds of one run that chooses, too many where contenders drop out early. Passes that all runs share count for the first run of a study."""
     inner, last = contending_runs(run)
     shared = 0.0
     if (run.purpose, run.repeat, run.fold) == ("main", 0, 0):

@@ -126,7 +126,7 @@ class Look(Protocol):
     """What may be looked at while members are drawn."""
 
     def score(self, members: Members) -> float:
-        """Of the average of these, the greater the better; NaN where undefined."""
+        """The score of the average of these, the greater the better; NaN where undefined."""
         ...
 
     def spread(self, one: Members, other: Members) -> float:

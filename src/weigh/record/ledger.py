@@ -337,7 +337,7 @@ class Ledger:
             ) from None
 
     def _digest(self, key: str) -> str:
-        """Of a run's array file. All are asked for together: a connection for each of thousands took longer than their files."""
+        """The hash of a run's array file. All are asked for together: a connection for each of thousands took longer than their files."""
         if key not in self._digests:
             self._digests = dict(self._rows("SELECT key, digest FROM runs"))
         return self._digests.get(key) or ""

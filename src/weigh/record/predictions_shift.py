@@ -129,7 +129,7 @@ def check_shift(table: PredictionTable, offset: int = 0) -> PredictionTable:
 
 
 def counted_from_one(labels: np.ndarray, width: int, offset: int = 0) -> DataError | None:
-    """For `width` probabilities and labels from 1 to `width`, which have no probability for their last class."""
+    """The error of `width` probabilities and labels from 1 to `width`, which have no probability for their last class."""
     if labels.min() < 1 or labels.max() != width:
         return None
     return DataError(

@@ -45,7 +45,7 @@ def with_check(stored: Mapping[str, Sequence[Any]] | None, run: str, check: Save
 
 
 def failed_checks(stored: Mapping[str, Sequence[Any]] | None, saved: Collection[str]) -> tuple[SavedCheck, ...]:
-    """Those that did not pass, of the refits that are saved now.
+    """The checks that did not pass, of the refits that are saved now.
 
     Args:
         saved: Keys of refits.

@@ -52,7 +52,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
 
 
 def create_tables(db: sqlite3.Connection, tables: Iterable[Table]) -> None:
-    """Those that are not there yet."""
+    """Create the tables that are not there yet."""
     for table in tables:
         key, *others = (f"{name} {sql_type}" for name, sql_type in table.columns.items())
         db.execute(f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join([f'{key} PRIMARY KEY', *others])}, seal TEXT)")

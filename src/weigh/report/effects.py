@@ -57,7 +57,7 @@ class Effects(NamedTuple):
 
 
 def effects_by_path(results: Results) -> dict[str, Effects]:
-    """Of the winner's first repeat, in the fold that had not trained on the text."""
+    """Effects of words in the winner's first repeat, in the fold that had not trained on the text."""
     if results.winner is None:
         return {}
     path, classes = results.examples.path, results.examples.classes

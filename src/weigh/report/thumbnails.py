@@ -19,7 +19,7 @@ __all__ = ["Thumbnails"]
 
 
 class Thumbnails:
-    """Of the study in a folder; each is made once.
+    """Small pictures of the study in a folder; each is made once.
 
     Args:
         folder: The study's.

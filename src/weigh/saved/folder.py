@@ -221,6 +221,6 @@ def _as_json(content: dict[str, Any]) -> str:
 
 
 def _digest(config: dict[str, Any]) -> str:
-    """Of the values as they are read back: tuples are lists by then."""
+    """The hash of the values as they are read back: tuples are lists by then."""
     written = json.dumps(json.loads(json.dumps(config)), sort_keys=True)
     return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -62,7 +62,7 @@ class Averaging(nn.Module):
         return self.answers(logits)
 
     def answers(self, logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Of the members' outputs `(members, n, k)`."""
+        """What the average answers, of the members' outputs `(members, n, k)`."""
         if not self.kind.typed:
             return ((self.shares * logits).sum(dim=0)[:, 0],)
         shares = (

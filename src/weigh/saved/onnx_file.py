@@ -97,7 +97,7 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
 
 
 def free_dimensions(plain: PlainInputs, ending: str = "") -> dict[int, tuple[str, int, int]]:
-    """As a graph has them, with names that end in `ending`."""
+    """The free dimensions as a graph has them, with names that end in `ending`."""
     return {k: (SIDES[k] + ending, low, high) for k, (low, high) in plain.free.items()}
 
 
@@ -216,7 +216,7 @@ def _names_of_outputs(saved: SavedModel) -> list[str]:
 
 
 def _write_any_size(graph: Graph, path: Path) -> None:
-    """By tracing one pass: torch's newer exporter takes nine minutes for free sides of pictures (EfficientNet-Lite0), this takes a second. What
+    """Write a graph for any size by tracing one pass: torch's newer exporter takes nine minutes for free sides of pictures (EfficientNet-Lite0), this takes a second. What
     is written is compared with torch at two sizes afterwards.
     """
     import onnx
@@ -234,7 +234,7 @@ def _write_any_size(graph: Graph, path: Path) -> None:
 
 
 def _write(graph: Graph, path: Path) -> None:
-    """Of a fixed size of pictures; texts of any length."""
+    """Write a graph for one size of pictures, or for texts of any length."""
     named: dict[str, Any] = {}
     shapes: list[dict[int, Any]] = []
     batch = torch.export.Dim("batch", min=1)

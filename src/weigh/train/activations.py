@@ -79,7 +79,7 @@ class Activations:
 
     @property
     def bytes_per_picture(self) -> int:
-        """On disk, all views together."""
+        """Bytes of one picture on disk, all views together."""
         return sum(view[:1].nbytes for view in self.views)
 
 

@@ -53,7 +53,7 @@ def state_of(network: nn.Module) -> State:
 
 
 def _mean(states: list[State]) -> State:
-    """Of weights and running statistics; counters are those of the last epoch."""
+    """The mean of weights and running statistics; counters are those of the last epoch."""
     return {
         name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(last.dtype)
         if last.is_floating_point()

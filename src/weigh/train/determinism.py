@@ -83,5 +83,5 @@ def single_thread() -> Iterator[None]:
 
 
 def one_thread() -> None:
-    """For the threads of a pool that solves independent problems side by side: each keeps to itself."""
+    """Let the calling thread compute alone, as a thread of a pool that solves independent problems side by side should."""
     torch.set_num_threads(1)

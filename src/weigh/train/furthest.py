@@ -37,7 +37,7 @@ class Furthest:
             del self._seen[self._most :]
 
     def kept(self) -> Kept:
-        """In the order of the examples."""
+        """The answers that are kept, in the order of the examples."""
         ordered = sorted(self._seen, key=lambda one: one[1])
         return Kept(np.array([one[1] for one in ordered], dtype=np.int64), rows_of([one[2] for one in ordered]))
 

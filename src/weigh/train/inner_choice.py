@@ -53,7 +53,7 @@ class Contender:
     failed: Outcome | None = None
 
     def score(self, metric: Metric) -> float:
-        """On all parts so far; NaN where it failed."""
+        """Its score on all parts so far; NaN where it failed."""
         if self.failed is not None or not self.statistics:
             return float("nan")
         if metric.pooling == "rank":  # scores of different trainings cannot be ranked together
@@ -64,7 +64,7 @@ class Contender:
         return float(metric.reduce(pooled, np.ones(len(pooled))))
 
     def behind(self, best: Contender, metric: Metric, errors: float) -> bool:
-        """By more than so many standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
+        """Whether it is behind by more than so many standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
         pairs = list(zip(best.statistics, self.statistics, strict=True))
         if metric.pooling != "rank":
             pairs = [(np.concatenate(best.statistics), np.concatenate(self.statistics))]
@@ -74,7 +74,7 @@ class Contender:
 
 
 def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Of the examples."""
+    """The share of the examples that each part holds."""
     return np.array([len(part) for part in parts]) / sum(map(len, parts))
 
 
@@ -148,7 +148,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
 
 
 def _facts(contender: Contender, metric: Metric) -> dict[str, Any]:
-    """For the record; a score that is undefined is None."""
+    """What is recorded of a contender; a score that is undefined is None."""
     score = contender.score(metric)
     facts = {"recipe": contender.recipe, "settings": contender.settings, "parts": len(contender.statistics)}
     if contender.failed is not None:
@@ -190,7 +190,7 @@ def _compete(
 
 
 def _train(run: Run, setting: Setting, examples: Examples, progress: _Trainings) -> Outcome:
-    """By its recipe, in the arithmetic that recipes of its kind have in this study; once more in a more exact one where numbers left that."""
+    """Train a run by its recipe, in the arithmetic that recipes of its kind have in this study; once more in a more exact one where numbers left that."""
     recipe = RECIPES.get(run.recipe)
     again = setting.precision != setting.precisions.get("network", setting.precision)  # the whole run is tried again
     precision = setting.precision if again else setting.precisions.get(recipe.trains, setting.precision)
@@ -233,7 +233,7 @@ def _search(
 
 
 def _still_racing(contenders: Sequence[Contender], metric: Metric, *, halved: bool) -> list[Contender]:
-    """Those that go on, in their order: trained, and not clearly behind the best.
+    """The contenders that go on, in their order: trained, and not clearly behind the best.
 
     Args:
         halved: Of a search the first goes on, the defaults, and of the others those that are among the better half (successive halving; Jamieson &

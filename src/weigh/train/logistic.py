@@ -57,7 +57,7 @@ class Basis:
         return Basis(self.vectors.to(kind), self.values.to(kind), self.rest)
 
     def array(self) -> np.ndarray:
-        """As one array `(kept, width + 2)` float32, for `basis_of`: vectors, values, rest."""
+        """The basis as one array `(kept, width + 2)` float32, for `basis_of`: vectors, values, rest."""
         rest = torch.full_like(self.values, self.rest)
         return torch.cat([self.vectors, self.values[:, None], rest[:, None]], dim=1).numpy()
 

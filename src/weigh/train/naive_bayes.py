@@ -70,7 +70,7 @@ class Bayes(NamedTuple):
 
 
 def count_words(examples: Examples) -> Counts:
-    """Of all examples."""
+    """The words of all examples, counted."""
     preparation, width = NGrams(), 1 + examples.are_pairs
     encoded = [preparation.encode([(row[part],) for row in examples.rows]) for part in range(width)]
     table = np.unique(np.concatenate([np.empty(0, np.int64), *(row[0] for part in encoded for row in part)]))

@@ -187,7 +187,7 @@ def _fit_run(
 
 
 def _score_features(run: Run, made: Featurised, examples: Examples) -> dict[str, float]:
-    """Of all examples that take part in the cross-validation: what one of its runs trains on and answers."""
+    """Scores of the features of all examples that take part in the cross-validation: those that a run trains on and those that it answers."""
     rows = np.union1d(run.train, run.test)
     return transferability(made.features[rows], examples.target[rows], examples.group_at(rows))
 

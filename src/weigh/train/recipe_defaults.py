@@ -231,7 +231,7 @@ class RandomBoxNetwork(BoxNetwork):
 
 
 class BoxHead(Box):
-    """As of masks, views are kept."""
+    """Its maps are kept, as those of masks."""
 
     views: Views = 2
 
@@ -258,7 +258,7 @@ PLACED = {
 
 
 def placed(trained: Literal["head", "network", "random"]) -> dict[str, type[Options]]:
-    """For `Recipe.options`: those of every kind whose answers have a place in the picture."""
+    """Options of every kind whose answers have a place in the picture, as `Recipe.options` takes them."""
     return {kind: getattr(options, trained) for kind, options in PLACED.items()}
 
 

@@ -41,7 +41,7 @@ class Rows:
 
     @classmethod
     def standardise(cls, source: np.ndarray, index: np.ndarray | None = None) -> Rows:
-        """With the means and standard deviations of these rows; None: of all, in their order."""
+        """Rows standardised with their own means and standard deviations; `index` None: all rows, in their order."""
         index = np.arange(len(source)) if index is None else index
         n, width = len(index), source.shape[1]
         whole = _take(source, index) if n * width <= RESIDENT else None

@@ -95,7 +95,7 @@ def columns_of_boxes(cells: Columns, table: Path, columns: ColumnsSpec) -> BoxCo
 
 
 def _numbered(cells: Columns) -> BoxColumns | None:
-    """Of a table without a header: picture, four numbers, class (or a class before the numbers); nothing else."""
+    """The columns of a table without a header: picture, four numbers, class (or a class before the numbers); nothing else."""
     if not all(name.isdecimal() for name in cells) or not 5 <= len(cells) <= 7:
         return None
     numeric = [name for name, column in cells.items() if any(column) and _are_numbers([column])]

@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As `data.box_format` calls it."""
+        """What `data.box_format` calls it."""
         return f"relative-{self.order}" if self.relative else self.order
 
     @property
@@ -187,7 +187,7 @@ def _plausible(shares: dict[Reading, float], boxes: int) -> list[Reading]:
 
 
 def _share(numbers: np.ndarray, sizes: np.ndarray, reading: Reading) -> float:
-    """Of boxes that are not turned inside out and lie inside their pictures, as far as these are known."""
+    """The share of boxes that are not turned inside out and lie inside their pictures, as far as these are known."""
     known = np.isfinite(sizes).all(axis=1)
     corners = corners_of(numbers, reading, np.where(known[:, None], sizes, 1.0))
     limits = np.where(known[:, None], sizes, np.inf)

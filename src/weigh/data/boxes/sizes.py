@@ -40,7 +40,7 @@ class Canvas(NamedTuple):
 def canvases(
     root: Path, pictures: Sequence[str], written: Sequence[WrittenBoxes]
 ) -> tuple[list[Canvas | None], list[Problem]]:
-    """Of each picture; None where the stated size is that of another picture, which is then set aside."""
+    """What the boxes of each picture are drawn on; None where the stated size is that of another picture, which is then set aside."""
     stored = stored_sizes(root, pictures)
     fits = [fit(size, one.size) for size, one in zip(stored, written, strict=True)]
     chosen: list[Canvas | None] = []

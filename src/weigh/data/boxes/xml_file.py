@@ -38,7 +38,7 @@ class Element:
     children: list[Element] = field(default_factory=list)
 
     def all(self, name: str) -> list[Element]:
-        """Those directly inside of this name."""
+        """The elements of this name directly inside."""
         return [child for child in self.children if child.name == name]
 
     def first(self, name: str) -> Element | None:

@@ -138,7 +138,7 @@ def _colours(image: Image.Image) -> np.ndarray:
 
 
 def _black_and_white(image: Image.Image, values: np.ndarray, *, coloured: bool) -> tuple[np.ndarray, bool]:
-    """Of a JPEG file that holds little but black and white, the nearer of the two for each pixel; any other stays as it is."""
+    """Black or white, whichever is nearer, for each pixel of a JPEG file that holds little else; any other stays as it is."""
     channels = np.asarray(image).reshape(*values.shape, -1)
     grey = channels[..., 0]
     if np.ptp(channels, axis=2).max() > NEAR // 2 or np.mean((grey >= NEAR) & (grey <= 255 - NEAR)) > 0.02:

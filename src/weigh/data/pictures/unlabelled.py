@@ -124,7 +124,7 @@ def _list_pictures(folder: Path) -> _Listed:
 
 
 def _left_out(folder: str, others: Sequence[Path]) -> Text:
-    """That files of a folder are not predicted, and which."""
+    """The sentence that files of a folder are not predicted, and which."""
     names = [path.name for path in sorted(others)[:MOST_NAMED]]
     return text(
         "{f}: {n} {n:|file is no picture and is|files are no pictures and are} left out ({k}).",

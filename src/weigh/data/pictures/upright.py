@@ -42,7 +42,7 @@ class StoredSize(NamedTuple):
 
 
 def stored_sizes(root: Path, pictures: Sequence[str]) -> list[StoredSize | None]:
-    """Of each picture, None where it does not open (the checks of pictures say so)."""
+    """The size of each picture as it is stored, None where it does not open (the checks of pictures say so)."""
     return [size for _, size in look_ahead(lambda path: _stored(root / path), pictures, threads=2, count=64)]
 
 

@@ -351,6 +351,6 @@ def inner_test_folder(folder: Path, address: str, spec: DataSpec) -> Path | None
 
 
 def no_such_path(path: Path) -> DataError:
-    """For a path that does not exist, with the nearest name beside it."""
+    """The error of a path that does not exist, with the nearest name beside it."""
     hint = text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的名称写作 hub:名称。")
     return DataError(text("There is no {p}.", "{p} 不存在。", p=path), do=did_you_mean(path) or hint)

@@ -55,7 +55,7 @@ def plain_number(cell: str | None, style: Style) -> float | None:
 
 
 def _bare(cell: str) -> str:
-    """Without blanks or apostrophes between thousands, with a plain minus sign."""
+    """The cell without blanks or apostrophes between thousands, with a plain minus sign."""
     return BLANKS.sub("", cell.strip().replace("\u2212", "-"))
 
 

@@ -217,5 +217,5 @@ def words_in(cell: str) -> float:
 
 
 def _plain(cell: str) -> str:
-    """Without blanks, and without the mark that stands where files were put one behind the other."""
+    """The cell without blanks around it, and without the mark that stands where files were put one behind the other."""
     return cell.strip().lstrip("\ufeff")

@@ -233,7 +233,7 @@ def _one_name_less(records: list[Record], first: list[str], width: int) -> bool:
 
 
 def _is_no_column(cells: list[str | None]) -> bool:
-    """Without a name: empty, or numbers of rows. (Another spelling of the label there would explain every score.)"""
+    """Whether cells without a name are no column: empty, or numbers of rows. (Another spelling of the label there would explain every score.)"""
     filled = [c for c in cells if c]
     return not filled or len(set(filled)) == len(cells)
 

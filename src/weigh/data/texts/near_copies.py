@@ -97,7 +97,7 @@ def _size(plain: str) -> int:
 
 
 def _padded(plain: str, size: int) -> str:
-    """With blanks around it: a change at an end costs as many shingles as one inside."""
+    """The text with blanks around it: a change at an end costs as many shingles as one inside."""
     return " " * (size - 1) + plain + " " * (size - 1)
 
 

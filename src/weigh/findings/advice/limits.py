@@ -37,7 +37,7 @@ def undecided_rivals(evidence: Evidence) -> list[str]:
 
 
 def not_better(evidence: Evidence, rivals: Sequence[str]) -> Text:
-    """That the winner cannot be said to be better than these candidates."""
+    """The sentence that the winner cannot be said to be better than these candidates."""
     labels = shortened([evidence.label(name) for name in rivals])
     return text("that {w} is better than {c}", "{w} 优于 {c}", w=evidence.label(str(evidence.winner)), c=labels)
 

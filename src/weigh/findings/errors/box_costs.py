@@ -183,7 +183,7 @@ def _designs(runs: OutOfFold, sightings: Sightings, mistakes: list[list[Mistakes
 
 
 def costs_of(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler: Resampler) -> dict[str, Estimate]:
-    """Of each mended design, in points; each interval for itself, as each answers a question of its own.
+    """What each mended design gains, in points; each interval for itself, as each answers a question of its own.
 
     Mending a mistake turns false alarms into hits or takes them away, or takes away boxes that were missed: AP never falls, so no interval
     reaches below 0.
@@ -219,7 +219,7 @@ def _compared(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler:
 
 
 def _plain_costs(evidence: Evidence, name: str, sightings: Sightings) -> dict[str, float | None]:
-    """In points, of the first repeat: a description. None where the score is not defined."""
+    """What each mistake costs in the first repeat, in points: a description. None where the score is not defined."""
     runs = evidence.out_of_fold[name]
     first = replace(runs, answers=runs.answers[:1], fold=runs.fold[:1], bias=runs.bias[:1])
     designs = _designs(first, sightings.first, mistakes_in(sightings.first))

@@ -191,7 +191,7 @@ def suspicions(runs: Sequence[tuple[Sightings, np.ndarray]], looked_at: Sequence
 
 
 def _worth(sightings: Sightings, repeat: int, fold: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Of each fold's run: scores, rising, and the share of right ones among the detections that are at least as sure."""
+    """For each fold's run the scores, rising, and the share of right ones among the detections that are at least as sure."""
     of = {}
     for number in np.unique(fold[sightings.present[repeat]]).tolist():
         own = [sightings.told(repeat, i) for i in np.flatnonzero((fold == number) & sightings.present[repeat]).tolist()]
@@ -246,7 +246,7 @@ def _agreed(at: int, boxes: Boxes, votes: list[_Vote], runs: int) -> Iterator[Su
 
 
 def _swapped(suspects: list[Suspicion]) -> list[Suspicion]:
-    """Of one picture: two boxes that each should have the class of the other are one suspicion."""
+    """Make one suspicion of two boxes of a picture that each should have the class of the other."""
     kept: list[Suspicion] = []
     for one in suspects:
         pair = next(

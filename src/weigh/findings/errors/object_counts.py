@@ -30,7 +30,7 @@ MOST_TOLD = 40  # classes in the table, the most frequent
 
 
 class _Count(NamedTuple):
-    """Of one class, or of all: objects in a picture.
+    """Objects in a picture, of one class or of all.
 
     Attributes:
         drawn, told: In the mean.
@@ -82,7 +82,7 @@ def find_counts(evidence: Evidence, reader: str, sightings: Sightings) -> Findin
 
 
 def _count(evidence: Evidence, reader: str, name: str, drawn: np.ndarray, told: np.ndarray) -> _Count:
-    """Of `(repeats, n)` objects."""
+    """The counts of `(repeats, n)` objects."""
     present = evidence.measured[reader].present
     ones, holders = present.astype(float), (drawn > 0).any(axis=0)
     one, other, off = (
@@ -97,7 +97,7 @@ def _count(evidence: Evidence, reader: str, name: str, drawn: np.ndarray, told: 
 
 
 def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> tuple[Text, dict[str, Estimate]]:
-    """In words for people who count: how many it tells, how many were drawn, and how far off one picture is."""
+    """The sentence for people who count: how many objects it tells, how many were drawn, and how far off one picture is."""
     estimates = {"surplus": whole.surplus, "count_off": whole.off}
     estimates |= {
         name: Estimate(value=value, method="mean, no interval", unit="objects")

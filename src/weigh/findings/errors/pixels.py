@@ -37,7 +37,7 @@ NEAR = 0.01  # of the diagonal of a picture: what is not further from a border i
 
 
 def _statistics(evidence: Evidence, reader: str) -> MaskStatistics:
-    """Of all answers, one repeat after the other."""
+    """The statistics of all answers, one repeat after the other."""
     rows = recorded_by_repeat(evidence, reader)
     return MaskStatistics(rows.reshape(-1, rows.shape[2]), len(evidence.results.examples.classes))
 

@@ -72,7 +72,7 @@ class Sort(NamedTuple):
 
 
 def _too_few(first: Sort, last: Sort, missed: Sequence[Estimate], estimates: dict[str, Estimate]) -> Text:
-    """That a share has no interval, and of how many objects it is; the numbers go into `estimates`."""
+    """The sentence that a share has no interval, and of how many objects it is; the numbers go into `estimates`."""
     sentence = text("", "")
     for name, one, share in (("first", first, missed[0]), ("last", last, missed[-1])):
         if share.low is None:

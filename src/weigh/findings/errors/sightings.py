@@ -49,7 +49,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Sightings:
-    """Of all pictures of a design.
+    """What was detected in all pictures of a design.
 
     Attributes:
         rows: `(repeats, n, k)` as recorded.
@@ -65,7 +65,7 @@ class Sightings:
 
     @property
     def first(self) -> Sightings:
-        """Of the first repeat alone."""
+        """The sightings of the first repeat alone."""
         return replace(self, rows=self.rows[:1], present=self.present[:1])
 
     def at(self, repeat: int, i: int) -> Seen:
@@ -87,7 +87,7 @@ class Sightings:
 
     @cached_property
     def _seen(self) -> list[tuple[Seen, np.ndarray]]:
-        """Of each repeat: all detections, and where those of every picture begin; its last number is how many there are."""
+        """For each repeat all detections, and where those of every picture begin; its last number is how many there are."""
         every = []
         for rows in self.rows:
             detected = BoxStatistics(rows, self.classes).detections
@@ -100,7 +100,7 @@ class Sightings:
 
 
 def sightings_of(evidence: Evidence, name: str) -> Sightings:
-    """Those of a candidate."""
+    """The sightings of a candidate."""
     runs = evidence.out_of_fold[name]
     return Sightings(
         recorded_by_repeat(evidence, name), runs.present, runs.target, len(evidence.results.examples.classes)

@@ -270,7 +270,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
 
 
 def _same_classes(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
-    """That fewer classes can be judged on both parts than in cross-validation, where it is so."""
+    """The sentence that fewer classes can be judged on both parts than in cross-validation, where it is so."""
     winner = str(evidence.winner)
     trained, tested = evidence.out_of_fold[winner].target, evidence.results.test(winner)
     alone = evidence.metric.judged_on(trained)

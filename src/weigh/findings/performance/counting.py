@@ -88,7 +88,7 @@ def _none_better(evidence: Evidence, compared: _Counting) -> Text:
 
 
 def not_shown_better(evidence: Evidence) -> Text:
-    """For the headline: that no pretrained model is shown to be better; nothing where one is, or where nothing was counted."""
+    """The sentence of the headline that no pretrained model is shown to be better; nothing where one is, or where nothing was counted."""
     compared = evidence.once(_compare)
     if compared is None or compared.relation == "better":
         return text("", "")

@@ -94,7 +94,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
 
 
 def _say_best(label: str, column: str, judged: list[_Scored], estimates: dict[str, Estimate]) -> Text:
-    """On which class it does best and on which worst, of those that can be judged, the best first."""
+    """Says on which class it does best and on which worst, of those that can be judged, the best first."""
     best, lowest = judged[0], judged[-1]
     estimates[f"{column}:{best.name}"] = best.first
     values = {"c": label, "m": column, "s": best.name, "h": best.first.format()}

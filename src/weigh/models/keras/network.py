@@ -243,7 +243,7 @@ def _classes(network: KerasNetwork, output: torch.Tensor) -> int:
 
 
 def _features(network: nn.Module, _address: str) -> int:
-    """Without its classifier: one vector per picture from now on; of so many numbers."""
+    """Take the classifier off: the network gives one vector per picture from now on. How wide it is, `anatomy_of` says."""
     assert isinstance(network, KerasNetwork)
     if network.classes:
         del network[-1]
@@ -253,7 +253,7 @@ def _features(network: nn.Module, _address: str) -> int:
 
 
 def anatomy_of(width: int) -> Anatomy:
-    """Of a translated network whose vectors have so many numbers."""
+    """The anatomy of a translated network whose vectors have so many numbers."""
 
     def features(network: nn.Module, address: str) -> int:
         _features(network, address)

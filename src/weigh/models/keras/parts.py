@@ -27,12 +27,12 @@ __all__ = [
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:
-    """As Keras has it."""
+    """Pictures with the channels last, as Keras has them."""
     return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
 
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:
-    """As torch has it."""
+    """Pictures with the channels first, as torch has them."""
     return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
 
 

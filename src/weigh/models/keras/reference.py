@@ -49,12 +49,12 @@ class Reference:
         return int(self.model.count_params())
 
     def shapes(self, path: tuple[str, ...]) -> list[tuple[int, ...]]:
-        """Of the arrays of a layer."""
+        """The shapes of the arrays of a layer."""
         layer = self.layers.get(path)
         return [tuple(weight.shape) for weight in layer.weights] if layer is not None else []
 
     def arrays(self, path: tuple[str, ...]) -> list[np.ndarray]:
-        """Of a layer."""
+        """The arrays of a layer."""
         return [_numpy(weight) for weight in self.layers[path].weights]
 
     def fill(self, path: tuple[str, ...], arrays: Sequence[np.ndarray]) -> None:
@@ -167,7 +167,7 @@ def from_config(config: dict[str, Any], address: str, *, most_parameters: int) -
 
 
 def _check_output(layer: Any, address: str) -> None:
-    """Of every call of a layer; one that is called twice has no single `output`."""
+    """Raise an error if a call of a layer makes too many numbers; a layer that is called twice has no single `output`."""
     for node in layer._inbound_nodes:
         for made in node.output_tensors:
             if float(np.prod([side or 1 for side in made.shape], dtype=np.float64)) > MOST_NUMBERS:

@@ -67,7 +67,7 @@ BLUE_FIRST = "caffe"
 
 
 def names(pattern: str) -> list[str]:
-    """Those of keras.applications that match a pattern with * and ?, and that Keras builds on torch."""
+    """The models of keras.applications that match a pattern with * and ?, and that Keras builds on torch."""
     return [name for name in APPLICATIONS if name not in UNLISTED and fnmatch.fnmatchcase(name, pattern)]
 
 
@@ -328,7 +328,7 @@ def _difference(
 
 
 def _shape(config: dict[str, Any]) -> tuple[int | None, ...]:
-    """Of the pictures of a cleaned configuration `(height, width, channels)`; () where it is not said."""
+    """The shape of the pictures of a cleaned configuration `(height, width, channels)`; () where it is not said."""
     settings = config["config"]
     layers = settings["layers"]
     first = next((layer["config"] for layer in layers if layer["class_name"] == "InputLayer"), {})
@@ -341,7 +341,7 @@ def _shape(config: dict[str, Any]) -> tuple[int | None, ...]:
 
 
 def _preparation_of(address: Address, shape: tuple[int | None, ...], graph: Graph | None) -> Preprocessing:
-    """As the file and the address say it.
+    """The preparation that the file and the address state.
 
     Raises:
         ModelError: No pictures, or something that neither says.

@@ -193,7 +193,7 @@ def _gradient_of_pictures(
 
 
 def _empty(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-    """In the type of `like` and in its order of memory."""
+    """An empty tensor in the type of `like` and in its order of memory."""
     last = like.is_contiguous(memory_format=torch.channels_last)
     order = torch.channels_last if last else torch.contiguous_format
     return torch.empty(shape, dtype=like.dtype, memory_format=order)
@@ -203,7 +203,7 @@ def _gradient_of_weight(
     gradient: torch.Tensor, padded: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int],
     padding: tuple[int, int], *, biased: bool,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
-    """By blocks of columns of the kernel, each with the part of the pictures that it meets."""
+    """The gradient of the weight, by blocks of columns of the kernel, each with the part of the pictures that it meets."""
     rows, columns = weight.shape[2:]
     if (
         rows > padded.shape[2]

@@ -14,7 +14,7 @@ LONG = 200  # tokens from which on the fused kernel is faster on a processor; it
 
 
 def speed_up(network: nn.Module, device: str) -> None:
-    """In place; on accelerators nothing is replaced. Names and order of weights stay."""
+    """Replace layers by faster ones, in place; on accelerators nothing is replaced. Names and order of weights stay."""
     if device == "cpu":
         speed_up_depthwise(network)
         speed_up_dropout(network)

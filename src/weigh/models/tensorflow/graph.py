@@ -94,7 +94,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Of a placeholder or a constant, -1 where a side is free; None where even the number of sides is."""
+        """The shape of a placeholder or a constant, -1 where a side is free; None where even the number of sides is."""
         if "shape" in self.attributes:
             return _shape(self.attributes["shape"].message(7))
         return _shape(self.attributes["value"].message(8).message(2)) if "value" in self.attributes else None
@@ -228,7 +228,7 @@ def producer(tensor: str) -> str:
 
 
 def tensor_name(name: str) -> str:
-    """As a session names it: "node:0"."""
+    """The name of a tensor as a session has it: "node:0"."""
     return name if ":" in name else f"{name}:0"
 
 

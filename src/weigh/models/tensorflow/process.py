@@ -44,7 +44,7 @@ def require_tensorflow() -> None:
 
 
 def tensorflow_version() -> str:
-    """Of what is installed under one of its names."""
+    """The version that is installed under one of TensorFlow's names."""
     for name in ("tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-macos"):
         with contextlib.suppress(PackageNotFoundError):
             return version(name)

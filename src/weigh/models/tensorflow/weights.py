@@ -137,7 +137,7 @@ def _plain(node: Node, weight: np.ndarray) -> Layer:
 
 
 def _behind(graph: Graph, node: Node, layer: Layer, look: Callable[[str], np.ndarray | None]) -> Layer:
-    """With the bias, the batch norm and the activation that follow."""
+    """The layer with the bias, the batch norm and the activation that follow it."""
     values: dict[str, Any] = {}
     at = node
     for _ in range(6):
@@ -205,7 +205,7 @@ def _unfused(graph: Graph, scaled: Node, look: Callable[[str], np.ndarray | None
 
 
 def _built(address: Address, layers: list[Layer]) -> nn.Module:
-    """As TensorFlow pads, with as many outputs as the file's head."""
+    """The architecture, padding as TensorFlow does, with as many outputs as the file's head."""
     options = {"pad_type": "same", "bn_eps": EPSILON}
     narrow = NARROW.fullmatch(address.name)
     try:
