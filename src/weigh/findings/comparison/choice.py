@@ -15,6 +15,7 @@ from weigh.findings.cost import operations
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
+from weigh.findings.references import HSU
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -29,7 +30,7 @@ MOST_REPEATS = 1000  # that a study may have
 SURE = 0.995  # from here on a probability is said to be above 99 %, and below the rest to 1 to be below 1 %
 SCORES = ("logme", "h_score", "knn")
 REFERENCES = [
-    "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
+    HSU,
     "DuMouchel (1994), Hierarchical Bayes linear models for meta-analysis",
     "Raiffa & Schlaifer (1961), Applied Statistical Decision Theory",
 ]

@@ -14,6 +14,7 @@ from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
+from weigh.findings.references import NORTHCUTT
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import MeasuredDesign
@@ -168,9 +169,7 @@ def _finding(
         next=[text("Look at the suspected labels before choosing.", "请先核对疑似标错的样本，再作选择。")]
         if verdict == "no"
         else [],
-        references=[
-            "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks"
-        ],
+        references=[NORTHCUTT],
     )
 
 

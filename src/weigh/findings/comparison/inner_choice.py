@@ -15,6 +15,7 @@ from weigh.findings.amounts import amount, count, scaled
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.questions import asked
+from weigh.findings.references import NADEAU_BENGIO
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results, RunRecord
@@ -69,7 +70,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
         table=[_row(run, float(own), float(score)) for run, own, score in zip(runs, inner, outer, strict=True)],
         references=[
             "Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11",
-            "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
+            NADEAU_BENGIO,
         ],
         measured=_cost(label, runs),
     )

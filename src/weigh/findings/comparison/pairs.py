@@ -16,6 +16,7 @@ from weigh.findings.comparison.settling import settle
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import VERDICTS, asked
+from weigh.findings.references import NADEAU_BENGIO, WESTFALL_YOUNG
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, join_texts, text
 from weigh.record.results import Results
@@ -25,8 +26,8 @@ from weigh.stats.estimate import Estimate
 __all__ = ["find"]
 
 REFERENCES = [
-    "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
-    "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
+    NADEAU_BENGIO,
+    WESTFALL_YOUNG,
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
 TAKE_THE_CHEAPER = text(

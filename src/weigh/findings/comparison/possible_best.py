@@ -14,6 +14,7 @@ from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
+from weigh.findings.references import HSU, WESTFALL_YOUNG
 from weigh.language import Text, text
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
@@ -23,8 +24,8 @@ __all__ = ["find_best", "listed"]
 
 LISTED = 10  # names in a sentence
 REFERENCES = [
-    "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
-    "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
+    HSU,
+    WESTFALL_YOUNG,
 ]
 
 

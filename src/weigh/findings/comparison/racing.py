@@ -9,6 +9,7 @@ from __future__ import annotations
 from weigh.findings.amounts import amount, as_gain, count, share, written_level
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
+from weigh.findings.references import HSU
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -32,7 +33,7 @@ WHY = {
 REFERENCES = [
     "Pocock (1977), Group sequential methods in the design and analysis of clinical trials, Biometrika 64",
     "Jennison & Turnbull (1989), Interim analyses: the repeated confidence interval approach, JRSS B 51",
-    "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
+    HSU,
 ]
 
 

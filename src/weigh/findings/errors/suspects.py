@@ -17,6 +17,7 @@ from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
+from weigh.findings.references import NORTHCUTT
 from weigh.language import Text, text
 from weigh.plan.runs import group_of
 from weigh.record.choice_of_winner import MOST_DOUBTED, strange_groups, trained_on
@@ -38,7 +39,7 @@ __all__ = [
 CELLS = 2e7  # labels times classes that are drawn in all
 REFERENCES = [
     "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
-    "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks",
+    NORTHCUTT,
 ]
 
 

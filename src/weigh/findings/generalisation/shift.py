@@ -21,6 +21,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
+from weigh.findings.references import RECHT
 from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
 from weigh.language import Text, text
@@ -35,7 +36,7 @@ __all__ = ["find", "find_shifts", "read_shift"]
 TOLERANCE = 5.0  # points: as for the test part; a larger drop would change what one expects of a model
 TITLES = {"test": text("the test part", "测试部分"), "cv": text("cross-validation", "交叉验证")}
 REFERENCES = [
-    "Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers Generalize to ImageNet?, ICML",
+    RECHT,
     "Newcombe (1998), Interval estimation for the difference between independent proportions, Stat. Med. 17",
 ]
 

@@ -13,6 +13,7 @@ from typing import Literal
 from weigh.findings.amounts import count
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
+from weigh.findings.references import RECHT
 from weigh.language import Text, join_texts, text
 from weigh.stats.shift import Shift
 
@@ -20,7 +21,7 @@ __all__ = ["read_ranking"]
 
 KEPT = 0.5  # Kendall's tau from which a ranking is called largely kept: three pairs of four keep their order
 NAMED = 3  # pairs that a sentence names; the table has all
-REFERENCES = ["Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers Generalize to ImageNet?, ICML"]
+REFERENCES = [RECHT]
 
 
 def read_ranking(

@@ -23,6 +23,7 @@ from weigh.findings.performance.descriptions import describe_classes, describe_m
 from weigh.findings.performance.unlearnt import no_verdict, not_learnt
 from weigh.findings.performance.yardsticks import against_controls, worth_of_pretraining
 from weigh.findings.questions import asked
+from weigh.findings.references import NADEAU_BENGIO
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Candidate, Results
@@ -31,7 +32,7 @@ from weigh.stats.estimate import Estimate
 __all__ = ["find"]
 
 REFERENCES = [
-    "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
+    NADEAU_BENGIO,
     "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
     "Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans, SIAM",
 ]

@@ -9,12 +9,12 @@ from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import VERDICTS, asked
+from weigh.findings.references import NADEAU_BENGIO
 from weigh.language import Text, text
 from weigh.run import RECIPES, Candidate
 
 __all__ = ["against_controls", "worth_of_pretraining"]
 
-REFERENCE = "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52"
 ABOUT = {
     "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),
     "textbook": text("the recipe of the textbooks", "教科书式的做法"),
@@ -91,6 +91,6 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
             estimates={"difference": gain},
             assumptions=assumptions_of(evidence, [name, other]),
             candidates=[name, other],
-            references=[REFERENCE],
+            references=[NADEAU_BENGIO],
         )
     ]
