@@ -146,9 +146,11 @@ def test_a_system_that_finds_nothing_and_one_with_a_strange_type(folder, sentenc
 def test_copies_and_systems_without_an_entity_are_named(folder, sentences):
     tokens, tags, answers = sentences
     write(folder / "out" / "again.txt", tokens, answers["fine"])
+    write(folder / "out" / "second.txt", tokens, answers["poor"])
     write(folder / "out" / "mute.txt", tokens, [["O"] * len(row) for row in tags])
     found = {p.kind: p for p in weigh.read_predictions(folder / "out", gold=folder / "gold.conll").results.problems}
-    assert found["copied-model"].pairs == (("again", "fine"),)
+    assert found["copied-model"].pairs == (("again", "fine"), ("poor", "second"))
+    assert "again = fine; poor = second" in found["copied-model"].sentence.en
     assert found["constant-answer"].sentence.en.startswith("No entity at all: mute.")
 
 
