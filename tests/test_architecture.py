@@ -20,8 +20,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
 FILE_NAME = re.compile(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.py|docs/[\w/-]+\.md)\b")
 EMPTY_NAMES = {"found", "said", "how"}  # they say that there is a value, not what it holds
-# these still have some; attributes of the layers of keras are part of a hash
-NAMED_LATER = ("timing.py", "data_problems.py", "keras")
+# attributes of the layers of keras are part of a hash
+NAMED_LATER = ("keras",)
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "manager", "handler"}
 
 

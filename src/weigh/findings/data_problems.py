@@ -21,7 +21,7 @@ QUESTIONS: dict[str, Text] = {
     "missing": text("Are files missing?", "是否有缺失的文件？"),
     "outside-root": text("Do paths lead out of the data folder?", "是否有路径指向数据文件夹之外？"),
     "duplicate": text("Are there identical copies?", "是否有完全相同的副本？"),
-    "near-duplicate": text("Are there near copies{how}?", "是否有近似副本{how}？"),
+    "near-duplicate": text("Are there near copies{altered}?", "是否有近似副本{altered}？"),
     "leak": text("Do identical {w} stand in both training and test?", "训练集与测试集中是否有相同的{w}？"),
     "near-leak": text("Do near copies stand in both training and test?", "训练集与测试集中是否有近似副本？"),
     "label-conflict": text("Does one {o} carry two labels?", "是否有同一{o}带有两个标签？"),
@@ -204,10 +204,10 @@ def findings_from_problems(
 
 
 def _filled(template: Text, medium: Medium) -> Text:
-    noun, how = medium.noun, medium.altered
+    noun, altered = medium.noun, medium.altered
     return Text(
-        template.en.format(w=noun.many.en, o=noun.one.en, how=how.en),
-        template.zh.format(w=noun.many.zh, o=noun.one.zh, how=how.zh),
+        template.en.format(w=noun.many.en, o=noun.one.en, altered=altered.en),
+        template.zh.format(w=noun.many.zh, o=noun.one.zh, altered=altered.zh),
     )
 
 
