@@ -167,7 +167,9 @@ def further_columns(
         sentence = text("", "")
         if parts:
             sentence += text(
-                "Further columns that sort the examples: {c}.", "其余可用来划分样本的列：{c}。", c=first_names(parts, LISTED)
+                "Further columns that sort the examples: {c}.",
+                "其余可用来划分样本的列：{c}。",
+                c=first_names(parts, LISTED),
             )
         if left and chosen:
             sentence += text(

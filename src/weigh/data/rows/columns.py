@@ -144,9 +144,7 @@ def repeated_headers(lines: list[str]) -> list[Problem]:
             "重复表头的行：{n} 行（第一行：{f}），已略去。",
         ),
         lines,
-        text(
-            "Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。"
-        ),
+        text("Files were put together with their headers; delete these lines.", "合并文件时带入了表头，请删除这些行。"),
     )
 
 
