@@ -101,7 +101,7 @@ def test_many_models_are_told_in_one_table(tmp_path):
     assert len(pairs) == 3
     assert len(found["comparison:rest"].table) == 13
     number = found["comparison:rest"].estimates
-    assert sum(number[r].value for r in ("better", "worse", "equal", "undecided")) == 13
+    assert sum(number[r].value for r in ("better", "worse_than", "equal", "undecided")) == 13
     assert len(found["comparison:matrix"].figure.rows) == 14 * 13 // 2
 
 
