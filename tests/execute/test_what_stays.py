@@ -229,6 +229,6 @@ def test_two_heads_take_as_long_as_one_where_there_are_more_threads():
     """What they took is not taken for the pass through the network, by which models are left out."""
     clock = Clock(600.0)
     run = SimpleNamespace(recipe="probe", model="timm:a", candidate="timm:a × probe")
-    job = Job("j", (run, run), SimpleNamespace(threads=8), 10.0, Needs(8, 0), pass_seconds=9.0)
+    job = Job("j", (run, run), SimpleNamespace(threads=8), 10.0, pass_seconds=9.0)
     clock.job_done(job, 13.0, 2 * [Outcome("k", "done", measured={"train_seconds": 4.0})])
     assert clock.took == {"pass": 9.0, "head": 4.0}
