@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
 from tests.data.picture_files import paint
@@ -104,6 +105,21 @@ def test_what_cannot_be_read_is_not_answered_with_another_task(place, monkeypatc
     assert "Permission denied" in told.reason.en
     assert told.do is not None
     assert "--task" not in told.do.en
+
+
+@pytest.mark.parametrize("typed", ["set", "set/data/train-00000-of-00001.parquet"])
+def test_pictures_inside_a_table_are_no_texts(place, capsys, typed):
+    """As data sets of the hub come."""
+    rows = [
+        {"image": {"bytes": file.read_bytes(), "path": file.name}, "label": n % 2}
+        for n, file in enumerate(sorted((place / "data").rglob("*.png")))
+    ]
+    (place / "set" / "data").mkdir(parents=True)
+    pl.DataFrame(rows).write_parquet(place / "set" / "data" / "train-00000-of-00001.parquet")
+    assert main(["data", typed]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the column 'image' of train-00000-of-00001.parquet holds files themselves" in told
+    assert "save_to_disk" in told
 
 
 # Where things are written ------------------------------------------------------------------------------------------
@@ -215,3 +231,35 @@ def test_settings_of_another_version_are_no_mistake_of_the_user(place):
         Study.open(place / "s")
     assert "weigh 9.9" in caught.value.render("en")
     assert "weigh 9.9" in caught.value.render("zh")
+
+
+# What stands where something else was expected ---------------------------------------------------------------------
+
+
+def test_the_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("weigh 0.")
+
+
+@pytest.mark.parametrize(
+    "typed", [["data", "my", "photos"], ["run", "photos", "--models", "timm:resnet18", "timm:resnet50"]]
+)
+def test_what_stands_apart_is_told_to_be_joined(typed, capsys):
+    assert main(typed) == 2
+    assert "joined with commas" in capsys.readouterr().err
+
+
+def test_a_study_is_not_read_as_arrays(place, capsys):
+    (place / "my study").mkdir()
+    (place / "my study" / "ledger.sqlite").touch()
+    assert main(["read", "my study"]) == 2
+    told = capsys.readouterr().err
+    assert "is a study of weigh" in told
+    assert "weigh report 'my study'" in told
+
+
+def test_the_folder_of_a_reading_names_its_report(place, capsys):
+    (place / "t.csv").write_text(PREDICTIONS, encoding="utf-8")
+    assert main(["read", "t.csv", "--output", "reading"]) == 0
+    assert main(["report", "reading"]) != 0
+    assert str(Path("reading") / "report.html") in capsys.readouterr().err

@@ -115,6 +115,8 @@ def test_of_the_rest_those_come_first_that_nothing_beats():
         ("torchvision:resnet-18", "torchvision:resnet18"),
         ("hf:bert-base-uncased", "hf:google-bert/bert-base-uncased"),
         ("timm:resnet18.a1_in1", "timm:resnet18.a1_in1k"),
+        ("resnt50", "timm:resnet50"),
+        ("mobilenetv2_10", "timm:mobilenetv2_100"),
     ],
 )
 def test_misspelt_names_give_the_nearest(written, near, capsys):
@@ -162,3 +164,8 @@ def test_where_options_leave_no_model_they_are_named(capsys):
     assert "Leave out one of these: --max-size, --licence." in capsys.readouterr().err
     assert main(["models", "timm:resnt18", *options]) == 2
     assert "timm:resnet18" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_name_without_its_source_is_not_misspelt(capsys):
+    assert main(["models", "resnet18", "--max-size", "0.001", "--offline"]) == 2
+    assert "Leave out one of these: --max-size." in capsys.readouterr().err

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from functools import cache
+from typing import Annotated
 
 import typer
 
@@ -19,7 +20,25 @@ from weigh.notices import notices_to
 __all__ = ["app", "main"]
 
 # commands of which nothing is kept when they are interrupted
-BEGIN_ANEW = ("cache", "data", "doctor", "export", "glue", "models", "read", "recipes", "report", "schema")
+BEGIN_ANEW = (
+    "cache",
+    "data",
+    "doctor",
+    "evaluate",
+    "export",
+    "glue",
+    "models",
+    "plan",
+    "read",
+    "recipes",
+    "report",
+    "schema",
+)
+
+APART = text(
+    "Several values of one option are joined with commas (--models A,B); a path with blanks goes into quotes.",
+    "同一选项的多个值用逗号连接（--models A,B）；含空格的路径请加引号。",
+)
 
 app = typer.Typer(
     name="weigh",
@@ -30,6 +49,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(value: bool) -> None:
+    if value:
+        from weigh import __version__
+
+        print(f"weigh {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 def _register() -> None:
@@ -87,6 +123,8 @@ def _run(arguments: list[str], language: str) -> int:
     except BaseException as error:  # also the panics of libraries written in Rust
         if hasattr(error, "format_message") and hasattr(error, "show"):  # a usage error of the parser
             error.show()
+            if "extra argument" in error.format_message():
+                print(APART.render(language), file=sys.stderr)
             code = 2
         else:
             tell_unexpected(error, language)
@@ -97,7 +135,7 @@ def _run(arguments: list[str], language: str) -> int:
 
 
 def _interrupted(arguments: list[str]) -> Text:
-    """What Ctrl-C means for the command: studies, features and evaluations keep what was finished."""
+    """What Ctrl-C means for the command: studies and features keep what was finished."""
     if arguments and arguments[0] in BEGIN_ANEW:
         return text("\nInterrupted. The same command begins anew.", "\n已中断。再次运行同一命令会重新开始。")
     if arguments and arguments[0] == "predict":  # says itself what it keeps (`predicting.py`); this is before and after

@@ -92,7 +92,8 @@ def _where_none_is_listed(pattern: str, options: list[str]) -> Text:
     from weigh.models.published import near_addresses
 
     near = near_addresses(pattern) if "*" not in pattern else []
-    if options and (not near or pattern in near):
+    called = {name for one in near for name in (one, one.partition(":")[2])}  # a name may be typed without its source
+    if options and (not near or pattern in called):
         return text("Leave out one of these: {o}.", "请去掉其中一项：{o}。", o=", ".join(options))
     return text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
 

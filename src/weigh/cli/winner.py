@@ -16,6 +16,7 @@ from weigh.cli.options import (
     Offline,
     Quiet,
     Settings,
+    TaskName,
     TrustCode,
     Typed,
     at_home,
@@ -194,15 +195,15 @@ def export(
 
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
-    models: Models = [], settings: Settings = [],
+    task: TaskName = "", models: Models = [], settings: Settings = [],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the .npz files, one for each model; default: features.", callback=at_home)] = None,
     device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
+    """Frozen features of every example, as .npz files (path, label, part, features; of several labels also classes) for other tools."""
     from weigh.cli.output import open_screen
     from weigh.execute.exported_features import export_features
 
-    study = open_study(Typed(source, models=models, settings=settings, device=device, offline=offline))
+    study = open_study(Typed(source, task=task, models=models, settings=settings, device=device, offline=offline))
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         for path, shape in export_features(study.spec, output or Path("features"), screen, trust_code=trust_code):

@@ -59,7 +59,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     try:
         import transformers
     except ImportError:
-        raise MissingExtra("transformers", text("models of texts", "文本模型"), "text") from None
+        raise MissingExtra("transformers", text("models of its library (hf:)", "该库的模型（hf:）"), "text") from None
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     packaged = find_packaged(address.written)

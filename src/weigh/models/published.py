@@ -74,8 +74,13 @@ def published_of(address: str) -> Published | None:
 
 
 def near_addresses(address: str, count: int = 3) -> list[str]:
-    """Known addresses that are most like a misspelt one, of its source first: the whole, or the architecture alone."""
-    source, _, name = address.partition(":")
+    """Known addresses that are most like a misspelt one, of its source: the whole, or the architecture alone; of all sources where it names none."""
+    source, colon, name = address.partition(":")
+    if not colon:
+        every = sorted({row.architecture for row in published().values()})
+        names = sorted({one.partition(":")[2] for one in every})
+        near = difflib.get_close_matches(address, names, n=count, cutoff=MANY_LETTERS)
+        return [one for name in near for one in every if one.partition(":")[2] == name][:count]
     known = {row.architecture for row in published().values() if row.address.startswith(f"{source}:")}
     known |= {row for row in published() if row.startswith(f"{source}:")} if {".", "/"} & set(name) else set()
     return difflib.get_close_matches(address, sorted(known), n=count, cutoff=MANY_LETTERS)

@@ -70,6 +70,8 @@ def prepare(spec: StudySpec, *, progress: Progress | None = None) -> Prepared:
     examples, problems = read_and_check(data, task, offline=spec.run.offline, progress=progress)
     problems = [*recognised, *problems]
     require_metric(spec.primary, examples.kind)
+    for name in spec.metrics.also or []:
+        require_metric(name, examples.kind, "metrics.also")
     examples = positive_last(examples, spec)
     refuse_errors(problems)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
@@ -133,14 +135,30 @@ def _task(spec: StudySpec) -> str:
 
 
 def positive_last(examples: Examples, spec: StudySpec) -> Examples:
-    """Two classes: the class of interest is the last one, as the metrics expect. Default: the rarer one, or the later name."""
-    positive = spec.data.positive
+    """Two classes: the class of interest is the last one, as the metrics expect. Default: the rarer one, or the later name.
+
+    Raises:
+        SpecError: A class of interest is named where there are not two.
+        DataError: There is no such class.
+    """
+    positive, two = spec.data.positive, len(examples.classes) == 2 and examples.kind.exclusive
+    if positive is not None and not two:
+        raise SpecError(
+            text(
+                "data.positive names one of two classes; there are {k}.",
+                "data.positive 用于两个类别的任务，而这里有 {k} 个类别。",
+                k=len(examples.classes),
+            )
+            if examples.kind.exclusive
+            else text("data.positive does not count for {k}.", "data.positive 对{k}不起作用。", k=examples.kind.title),
+            do=text("Leave it out.", "请去掉该设置。"),
+        )
     if positive is not None and positive not in examples.classes:
         raise DataError(
             text("data.positive: there is no class '{p}'.", "data.positive：没有类别“{p}”。", p=positive),
             do=text("Classes: {c}.", "类别：{c}。", c=", ".join(examples.classes)),
         )
-    if len(examples.classes) != 2 or not examples.kind.exclusive:
+    if not two:
         return examples
     if positive is None:
         counts = np.bincount(examples.target[examples.where("train")], minlength=2)

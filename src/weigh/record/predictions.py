@@ -256,15 +256,6 @@ def _order_classes(
     examples: Examples, parts: list[list[Answers]], spec: StudySpec
 ) -> tuple[Examples, list[list[Answers]]]:
     """Two classes: the class of interest last, as the metrics expect."""
-    if spec.data.positive is not None and len(examples.classes) != 2:
-        raise SpecError(
-            text(
-                "data.positive names one of two classes; there are {k}.",
-                "data.positive 用于两个类别的任务，而这里有 {k} 个类别。",
-                k=len(examples.classes),
-            ),
-            do=text("Leave it out.", "请去掉该设置。"),
-        )
     ordered = positive_last(examples, spec)
     if ordered.classes == examples.classes:
         return examples, parts

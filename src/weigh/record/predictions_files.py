@@ -14,6 +14,7 @@ from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError, SpecError
 from weigh.files import open_regular
 from weigh.language import text
+from weigh.record.study_folders import LEDGER
 
 __all__ = ["SAY", "files_of_sets", "hold_arrays"]
 
@@ -30,9 +31,18 @@ def hold_arrays(paths: Sequence[Path], labels: Sequence[Path]) -> bool:
     """Whether these are arrays, or folders of them; else they are tables.
 
     Raises:
-        DataError, SpecError: Both at once, or labels that are missing or too many.
+        DataError, SpecError: Both at once, labels that are missing or too many, or a study.
     """
     folders = [path for path in paths if path.is_dir()]
+    if study := next((folder for folder in folders if (folder / LEDGER).is_file()), None):
+        raise DataError(
+            text("{p} is a study of weigh.", "{p} 是 weigh 的研究。", p=study),
+            do=text(
+                "Its report: weigh report {p} --format text. Its predictions as a table: weigh export {p} --predictions predictions.csv",
+                "查看报告：weigh report {p} --format text；导出预测表格：weigh export {p} --predictions predictions.csv",
+                p=shlex.quote(str(study)),
+            ),
+        )
     endings = SUFFIXES if labels else ARRAYS  # a .json file may be a table
     arrays = [path for path in paths if path not in folders and path.suffix.casefold() in endings]
     if max(len(folders), len(arrays), len(paths) - len(folders) - len(arrays)) < len(paths):

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 LEDGER = "ledger.sqlite"
+REPORT = "report.html"
 USUAL = Path("studies")  # where studies lie if nobody says where
 
 
@@ -40,6 +41,8 @@ def no_study(folder: Path) -> RecordError:
     near = _meant(folder)
     if near is not None:
         do = text("Did you mean {n}?", "您是想用 {n} 吗？", n=shlex.quote(str(near)))
+    elif (folder / REPORT).is_file():  # `weigh read` wrote it
+        do = text("The report that lies there can be opened: {p}", "其中已有的报告可直接打开：{p}", p=folder / REPORT)
     elif folder.exists():
         do = text("Start one: weigh run DATA", "新建研究：weigh run 数据")
     else:

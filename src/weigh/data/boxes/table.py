@@ -14,7 +14,7 @@ from weigh.data.boxes.reading import Convention
 from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, as_side
 from weigh.data.names import compose
 from weigh.data.pictures.tables import list_columns, picture_columns
-from weigh.data.rows.columns import columns_note, line_problems, nearest_columns, split_column
+from weigh.data.rows.columns import columns_note, line_problems, nearest_columns, require_column, split_column
 from weigh.data.rows.listing import Listing, set_aside
 from weigh.data.rows.paths import Resolver
 from weigh.data.tables.cells import Columns
@@ -101,6 +101,7 @@ def _columns(cells: Columns, table: Path, spec: DataSpec) -> tuple[BoxColumns, s
                 "请按顺序指明：--set 'data.columns.box=[xmin,ymin,xmax,ymax]'",
             ),
         )
+    require_column("path", None if spec.columns.path == "path" else spec.columns.path, list(cells), table)
     named = [name for name in picture_columns(cells, table) if name not in box.names]
     pictures = spec.columns.path if spec.columns.path in cells else next(iter(named), None)
     if pictures is None:

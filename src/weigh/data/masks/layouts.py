@@ -19,7 +19,7 @@ from weigh.data.pages import count_pages, page_name
 from weigh.data.pictures.coco import CocoSource, coco_sources
 from weigh.data.pictures.coco import list_coco as list_pictures
 from weigh.data.pictures.tables import list_columns, picture_columns
-from weigh.data.rows.columns import nearest_columns
+from weigh.data.rows.columns import nearest_columns, require_column
 from weigh.data.rows.folders import empty_parts
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.paths import Resolver
@@ -151,6 +151,8 @@ def _mask_columns(cells: dict, table: Path, spec: DataSpec) -> tuple[str, str]:
         DataError: It cannot be told.
     """
     path, mask = spec.columns.path, spec.columns.label
+    for role, name in (("path", path), ("label", mask)):
+        require_column(role, None if name == role else name, list(cells), table)
     if path in cells and mask in cells:
         return path, mask
     files = picture_columns(cells, table)

@@ -10,8 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from weigh.data.rows.columns import metadata_columns, nearest_columns
-from weigh.data.rows.hub import empty_split_problems, label_names, label_of, library, load_raw, read_saved
+from weigh.data.rows.columns import metadata_columns, require_column
+from weigh.data.rows.hub import empty_split_problems, label_names, label_of, library, load_raw, read_saved, refuse_split
 from weigh.data.rows.listing import PARTS, Listing, nothing_usable, set_aside
 from weigh.data.tables.cells import LIST_SEPARATOR
 from weigh.disk import write_file
@@ -58,6 +58,7 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress | N
 
 
 def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progress | None) -> Listing:
+    refuse_split(spec.columns.split)
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     features = next(iter(splits.values())).features
     picture, label = _columns(features, datasets, spec, name)
@@ -99,11 +100,7 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
     columns = metadata_columns(cells, {spec.columns.group}, spec.columns.kept)
     listing.columns = {n: [v or "" for v in c] for n, c in columns.items()}
     if spec.columns.group:
-        if spec.columns.group not in cells:
-            raise DataError(
-                text("data.columns.group: no column '{c}'.", "data.columns.group：没有“{c}”列。", c=spec.columns.group)
-                + nearest_columns(spec.columns.group, list(features))
-            )
+        require_column("group", spec.columns.group, list(cells), name)
         listing.group = [v or "" for v in cells[spec.columns.group]]
     listing.problems = _problems(unknown, unlabelled, empty, list(features))
     if not listing.path:
@@ -114,6 +111,9 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
 def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[str, str]:
     """The columns of pictures and labels: those named, else the only one of the fitting type."""
     pictures = [c for c, f in features.items() if isinstance(f, datasets.Image)]
+    asked = (("path", spec.columns.path), ("label", spec.columns.label))
+    for role, column in asked:
+        require_column(role, None if column == role else column, list(features), name)
     labels = [c for c, f in features.items() if isinstance(f, datasets.ClassLabel)]
     picture = spec.columns.path if spec.columns.path in pictures else (pictures[0] if len(pictures) == 1 else None)
     nested = [c for c, f in features.items() if isinstance(f, dict) or isinstance(getattr(f, "feature", None), dict)]

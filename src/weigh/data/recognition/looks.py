@@ -6,6 +6,7 @@ it. A file that looks like one thing is never tried as another: the error of its
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,43 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
     return Look(path, columns, content, encoding, rows, table)
 
 
+def looks_like_packed_files(look: Look, folder: Path | None = None) -> TextTask | None:
+    """A column of Parquet that holds the bytes of files, as data sets of the hub come: no reader takes them, and as text they would be noise.
+
+    Args:
+        folder: Where the file is one of several.
+    """
+    first = look.rows[0] if is_written_as(look.path, PARQUET) and look.rows else {}
+    packed = (n for n, v in first.items() if isinstance(v.get("bytes") if isinstance(v, dict) else v, bytes))
+    name = next(packed, None)
+    if name is None:
+        return None
+    return TextTask(
+        None,
+        text(
+            "the column '{c}' of {f} holds files themselves, not their names.",
+            "{f} 的“{c}”列存放的是文件内容本身，而不是文件名。",
+            c=name,
+            f=look.path.name,
+        ),
+        text(
+            "If they are pictures, write them out with the datasets library (pip install datasets), and give the folder 'saved': {p}",
+            "如果是图片，请用 datasets 库写出（pip install datasets），再给出文件夹 saved：{p}",
+            p=shlex.join(
+                [
+                    "python",
+                    "-c",
+                    "import sys, datasets as d; "
+                    f"x = d.load_dataset('parquet', {'data_files' if folder is None else 'data_dir'}=sys.argv[1]); "
+                    "x.cast_column(sys.argv[2], d.Image()).save_to_disk('saved')",
+                    str(folder or look.path),
+                    name,
+                ]
+            ),
+        ),
+    )
+
+
 def looks_like_tokens(look: Look) -> TextTask | None:
     """Sentences of tagged tokens, in whatever layout."""
     reason = holds_tokens(look.path, look.content, look.rows, look.table.columns if look.table else {})
@@ -212,7 +250,12 @@ def _mostly_numbers(cells: list[str]) -> bool:
 
 
 # The first that fits says what a file is.
-LOOKS: tuple[Callable[[Look], TextTask | None], ...] = (looks_like_tokens, looks_like_pictures, looks_like_texts)
+LOOKS: tuple[Callable[[Look], TextTask | None], ...] = (
+    looks_like_packed_files,
+    looks_like_tokens,
+    looks_like_pictures,
+    looks_like_texts,
+)
 
 
 def task_by_looks(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> TextTask:

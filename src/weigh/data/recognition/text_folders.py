@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from weigh.data.recognition.looks import TextTask, look_at, looks_like_texts, looks_like_tokens
+from weigh.data.recognition.looks import TextTask, look_at, looks_like_packed_files, looks_like_texts, looks_like_tokens
 from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import part_of, text_files
 from weigh.data.sentences.objects import TAGS
@@ -50,6 +50,9 @@ def recognise_text_folder(folder: Path, columns: ColumnsSpec, encoding: str | No
         except DataError as problem:
             error = error or problem
     for look in looks:
+        packed = looks_like_packed_files(look, look.path.parent)
+        if packed is not None:
+            return packed
         task = looks_like_tokens(look)
         if task is not None:
             return TextTask(task.task, text("{f}: {r}", "{f}：{r}", f=look.path.name, r=task.reason))

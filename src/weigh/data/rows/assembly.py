@@ -16,7 +16,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.names import folded
-from weigh.data.rows.columns import nearest_columns
+from weigh.data.rows.columns import nearest_columns, refuse_idle
 from weigh.data.rows.groups import named_groups
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.one_form import compose_names
@@ -59,6 +59,7 @@ def assemble(
     by_setting = {"data.train": train, **({"data.test": test} if test else {})}
     by_setting |= {f"data.shifted.{name}": source for name, source in shifted.items()}
     sources = list(by_setting.values())
+    refuse_idle(spec, train, kinds[0])
     left_out = any(problem.kind == "left-out" for source in sources for problem in source.problems)
     named = {source.root / path for source in sources[1:] for path in source.path} if left_out else set()
     problems = [

@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from weigh.data.rows.listing import PARTS, set_aside, set_aside_if_any
+from weigh.data.rows.listing import PARTS, Listing, set_aside, set_aside_if_any
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import TableFile
+from weigh.errors import DataError
+from weigh.kinds.base import Kind
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
-from weigh.spec import ColumnsSpec
+from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = [
     "SPLITS",
@@ -24,6 +26,8 @@ __all__ = [
     "metadata_columns",
     "nearest_columns",
     "parts_of_rows",
+    "refuse_idle",
+    "require_column",
     "repeated_headers",
     "rows_of_no_part",
     "rows_without_label",
@@ -34,6 +38,7 @@ __all__ = [
 LONG = 100  # characters: longer cells are texts or addresses, not the names of groups
 # names of columns whose cells are train, val and test
 SPLITS = ("split", "subset", "partition", "set", "part", "phase", "dataset_split", "data_split", "data_type", "fold")
+OF_PLACES = ("classes", "ignore", "box_format", "origin")  # settings of masks and boxes
 FEW = 20  # a column of numbers with more values than this is a measurement, not a category
 
 
@@ -126,6 +131,60 @@ def nearest_columns(name: str, names: Sequence[str]) -> Text:
     near = near or [k for k in names if name.casefold() in k.casefold()][:1]
     listed = text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(names) or "–")
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
+
+
+def require_column(role: str, name: str | None, found: Sequence[str], table: object) -> None:
+    """Nothing, or the error that a table lacks the column which the user named.
+
+    Args:
+        role: What it is asked for, as `data.columns` calls it.
+
+    Raises:
+        DataError: It does.
+    """
+    if name is not None and name not in found:
+        raise DataError(
+            text(
+                "data.columns.{r}: {t} has no column '{n}'.",
+                "data.columns.{r}：{t} 中没有“{n}”列。",
+                r=role,
+                t=table,
+                n=name,
+            )
+            + nearest_columns(name, found),
+            do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
+        )
+
+
+def refuse_idle(spec: DataSpec, train: Listing, kind: Kind) -> None:
+    """Nothing, or the error that a setting speaks of columns or labels which data of this kind do not have: it would be ignored.
+
+    Raises:
+        DataError: One does.
+    """
+    columns, tables = spec.columns, train.order_source == "table"
+    if columns.group is not None and train.group is None:
+        what = text("data.columns.group: {t} has no column '{n}' of groups.", "data.columns.group：{t} 中没有分组列“{n}”。", t=spec.train, n=columns.group)  # fmt: skip
+        why = text("Examples of one group would stand on both sides of a fold.", "同一组的样本会被分到折的两侧。")
+        of_paths = text(
+            "Leave it out, or name groups by what stands in the paths (the first: {f}): --set 'data.group_pattern=^([^/:]+)[/:]'",
+            "请去掉该设置，或按路径中的内容分组（第一个路径：{f}）：--set 'data.group_pattern=^([^/:]+)[/:]'",
+            f=train.path[0] if train.path else "–",
+        )
+        table = text("A column needs a table that names the files.", "分组列需要列出文件的表格。")
+        raise DataError(what, why, of_paths if tables else of_paths + table)
+    if columns.split is not None and not tables:
+        raise DataError(
+            text("data.columns.split: {t} is no table, so it has no column '{n}'.", "data.columns.split：{t} 不是表格，因此没有“{n}”列。", t=spec.train, n=columns.split),
+            do=text("Put the parts into folders: train, val, test.", "请把各部分放进文件夹：train、val、test。"),
+        )  # fmt: skip
+    idle = [name for name in OF_PLACES if train.targets is None and getattr(spec, name) is not None]
+    idle += ["label_offset"] if spec.label_offset and (train.targets is not None or not kind.typed) else []
+    if idle:
+        raise DataError(
+            text("data.{s} does not count for {k}.", "data.{s} 对{k}不起作用。", s=idle[0], k=kind.title),
+            do=text("Leave it out.", "请去掉该设置。"),
+        )
 
 
 def columns_note(sentence: Text, left: Sequence[str], do: Text) -> Problem:

@@ -29,6 +29,7 @@ __all__ = [
     "load_raw",
     "load_saved",
     "read_saved",
+    "refuse_split",
 ]
 
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # OWNER/NAME
@@ -216,6 +217,22 @@ def library(purpose: Text | None = None) -> Any:
     import datasets
 
     return datasets
+
+
+def refuse_split(column: str | None) -> None:
+    """Nothing, or the error that a column of parts is named where splits are the parts.
+
+    Raises:
+        DataError: One is.
+    """
+    if column is not None:
+        raise DataError(
+            text(
+                "data.columns.split: the parts of this data set are its splits.",
+                "data.columns.split：该数据集以 split 划分各部分。",
+            ),
+            do=text("Leave it out.", "请去掉该设置。"),
+        )
 
 
 def label_names(feature: Any) -> list[str] | None:

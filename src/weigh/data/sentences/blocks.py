@@ -57,6 +57,8 @@ class Blocks:
         entities: How many spans there are; `cut` are those that begin or end inside of a word, `other_texts` those that are not the text that the
             file gives with them though that stands elsewhere in the text, `absent_texts` those whose given text stands nowhere in it: row, and
             what is to be seen there.
+        parted_by: The column that says to which part a row belongs; None: the file is one part.
+        parts: Part of each line or row; those whose part is unknown are missing.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -72,6 +74,8 @@ class Blocks:
     cut: list[tuple[int, str]] = field(default_factory=list)
     other_texts: list[tuple[int, str]] = field(default_factory=list)
     absent_texts: list[tuple[int, str]] = field(default_factory=list)
+    parted_by: str | None = None
+    parts: dict[int, str] = field(default_factory=dict)
 
 
 def are_tags(tags: Sequence[str]) -> str:

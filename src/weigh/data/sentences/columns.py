@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from weigh.data.sentences.blocks import Block, Blocks, are_numbers, are_tags
-from weigh.data.sentences.objects import TAGS, TOKENS
+from weigh.data.sentences.objects import TAGS, TOKENS, asked_names
+from weigh.data.sentences.tables import SENTENCE
 from weigh.data.sentences.tags import parse_tag, usual_spelling
 from weigh.data.tables.text_encoding import split_lines
 from weigh.spec import ColumnsSpec
 
-__all__ = ["column_blocks", "column_tokens", "has_tagged_lines"]
+__all__ = ["column_blocks", "column_tokens", "has_tagged_lines", "numbers_sentences", "unnamed_column"]
 
 LOOK = 2_000  # lines that decide which column holds the tags
+HEAD = 64_000  # characters that show what a file is
 WORD_RANGE = re.compile(r"\d+[-.]\d+")
 USUAL = 0.9  # share of lines with one number of cells, from which on more cells are blanks inside of a token
 
@@ -26,30 +28,36 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
     """Sentences of a file of columns.
 
     Args:
-        columns: `text` and `label` may be numbers of columns, from 1; default: the first, and the last that holds tags.
+        columns: `text` and `label` may be numbers of columns, from 1, or names that the first line gives; default: the first, and the last that
+            holds tags.
     """
     lines = split_lines(content)
     rows = [None if _is_break(line) else line for line in lines]
     separator = _separator(rows)
     cells = [None if row is None else _cells(row, separator) for row in rows]
     width = _width([c for c in cells if c is not None])
-    numbered = columns.label.isdecimal()
     counted = _count_words(_parted(rows, separator))
     if counted:
         cells = [None if row is None else _without_ranges(row) for row in cells]
     whole = [c for c in cells if c]
     token_at, tag_at = _token_and_tag(whole, first=1 if counted else 0)
-    if columns.text and columns.text.isdecimal():
-        token_at = int(columns.text) - 1
+    asked = asked_names(columns)
+    token_place, tag_place = (_place(name, whole[0] if whole else []) for name in asked)
+    if token_place is not None:
+        token_at = token_place
         tag_at = _tag_column(whole, token_at)
-    if numbered:
-        tag_at = int(columns.label) - 1
+    if tag_place is not None:
+        tag_at = tag_place
     blocks = Blocks()
-    if not numbered and (token_at, tag_at) != (0, -1) and whole:
+    if tag_place is None and (token_at, tag_at) != (0, -1) and whole:
         usual = Counter(map(len, whole)).most_common(1)[0][0]
         blocks.columns = (f"{token_at + 1}", f"{usual + tag_at + 1 if tag_at < 0 else tag_at + 1}")
     readable = _readable([c[tag_at].strip() for c in whole if len(c) >= max(2, -tag_at, tag_at + 1)])
-    if whole and _is_header(whole[0], token_at, tag_at):
+    named = any(
+        name and not name.isdecimal() and place is not None
+        for name, place in zip(asked, (token_place, tag_place), strict=True)
+    )
+    if whole and (named or _is_header(whole[0], token_at, tag_at)):
         header = whole[0]
         headers = [i for i, row in enumerate(cells) if row == header]
         blocks.repeated = [i + 1 for i in headers[1:]]
@@ -113,7 +121,7 @@ def column_tokens(content: str) -> list[tuple[str, ...]]:
 
 def has_tagged_lines(content: str) -> bool:
     """Whether the first lines are tokens with tags in some column, most of them with as many cells as the others."""
-    rows = [None if _is_break(line) else line for line in split_lines(content[:64_000])]
+    rows = [None if _is_break(line) else line for line in split_lines(content[:HEAD])]
     filled = [row for row in rows if row is not None and not row.startswith("# ")]
     separator = _separator(rows)
     cells = [c for c in (_cells(row, separator) for row in filled) if len(c) > 1]
@@ -126,6 +134,32 @@ def has_tagged_lines(content: str) -> bool:
         return True
     usual = Counter(map(len, cells)).most_common(1)[0][1]
     return scheme == "bare" and None in rows[1:-1] and usual >= USUAL * len(filled)
+
+
+def numbers_sentences(content: str) -> bool:
+    """Whether the first line names a column of sentences beside one of tokens, and no blank line parts sentences: a table with tabs."""
+    lines = split_lines(content[:HEAD].strip("\r\n"))
+    if not lines or any(map(_is_break, lines)) or _separator(lines) is None:
+        return False
+    names = [name.strip().lstrip("\ufeff").strip('"').casefold() for name in lines[0].split("\t")]
+    tokens = [name for name in names if name in TOKENS]
+    return any(SENTENCE.search(name) and [name] != tokens for name in names) and bool(tokens)
+
+
+def unnamed_column(content: str, columns: ColumnsSpec) -> str | None:
+    """The setting ("text", "label") of a column that the user calls by a name which the first line does not give; None: there is none."""
+    rows = [line for line in split_lines(content[:HEAD]) if not _is_break(line)]
+    first = next((_cells(row, _separator(rows)) for row in rows), [])
+    asked = zip(("text", "label"), asked_names(columns), strict=True)
+    return next((role for role, name in asked if name is not None and _place(name, first) is None), None)
+
+
+def _place(name: str | None, first: Sequence[str]) -> int | None:
+    """Where a column stands that has this number, or that the first line calls so; None: it does not."""
+    if name is None or name.isdecimal():
+        return None if name is None else int(name) - 1
+    called = [cell.strip().lstrip("\ufeff").casefold() for cell in first]
+    return called.index(name.casefold()) if name.casefold() in called else None
 
 
 def _parted(rows: Sequence[str | None], separator: str | None) -> list[list[str] | None]:

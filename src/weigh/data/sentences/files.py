@@ -9,14 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from weigh.data.rows.columns import SPLITS, nearest_columns, parts_of_rows, require_column
 from weigh.data.sentences.blocks import Blocks, Sentence, tag_reader
-from weigh.data.sentences.columns import column_blocks, has_tagged_lines
-from weigh.data.sentences.objects import holds_sentences, list_columns, object_blocks, row_blocks
+from weigh.data.sentences.columns import column_blocks, has_tagged_lines, numbers_sentences, unnamed_column
+from weigh.data.sentences.objects import (
+    as_object,
+    asked_names,
+    holds_sentences,
+    json_objects,
+    list_columns,
+    names_in,
+    row_blocks,
+)
 from weigh.data.sentences.span_tables import span_rows
 from weigh.data.sentences.span_words import unfit_error
 from weigh.data.sentences.tables import table_blocks, token_columns
 from weigh.data.sentences.tags import decode_tags, scheme_of
+from weigh.data.tables.cells import Columns, as_cell
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, json_table, read_table
 from weigh.data.tables.text_encoding import read_text
@@ -25,8 +36,12 @@ from weigh.language import text
 from weigh.spec import ColumnsSpec
 
 SAMPLE = 200  # rows of a table that show what it holds
+PARTS_AS_FILES = text(
+    "Write a file for each part (train, dev, test) into one folder, and give the folder.",
+    "请把各部分分别写成文件（train、dev、test）放入同一文件夹，再给出该文件夹。",
+)
 
-__all__ = ["Sentence", "TokenFile", "decode_blocks", "read_token_file"]
+__all__ = ["PARTS_AS_FILES", "Sentence", "TokenFile", "decode_blocks", "read_token_file"]
 
 
 @dataclass
@@ -64,24 +79,33 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
         tagged: Whether it must hold an entity; a system's output may have none.
 
     Raises:
-        DataError: Not readable, or it holds no tokens with tags.
+        DataError: Not readable, it holds no tokens with tags, or a column that `columns` names is not there.
     """
     lost, found_encoding = 0, "UTF-8"
     if is_written_as(path, PARQUET):
-        blocks = _from_table(path, columns, encoding)
+        blocks = _from_table(path, columns, encoding, tagged=tagged)
     else:
         content, found_encoding = read_text(path, encoding=encoding)
         lost = content.count("\ufffd")
         if is_written_as(path, JSON):
-            blocks = object_blocks(path, content)
+            rows = list(json_objects(path, content))
+            if tagged:
+                _check_named(path, columns, names_in(rows), numbered=False)
+            blocks = row_blocks(rows, columns)
+            cells, lines = _short_cells(rows, columns), [number for number, _ in rows]
             if not blocks.blocks and not blocks.spanned and not blocks.unfit:
                 table = json_table(path, content)
                 roles = token_columns(table.columns, columns, table.lines)
-                blocks = blocks if roles is None else table_blocks(table.columns, table.lines, roles)
-        elif is_written_as(path, (".csv",)) or not (has_tagged_lines(content) or columns.label.isdecimal()):
-            blocks = _from_table(path, columns, encoding) or column_blocks(content, columns)
+                if roles is not None:
+                    cells, lines = table.columns, table.lines
+                    blocks = table_blocks(cells, lines, roles)
+            if tagged:
+                _note_parts(blocks, cells, lines, columns)
+        elif is_written_as(path, (".csv",)) or not (_is_in_columns(content) or columns.label.isdecimal()):
+            blocks = _from_table(path, columns, encoding, tagged=tagged)
+            blocks = _from_columns(path, content, columns, tagged=tagged) if blocks is None else blocks
         else:
-            blocks = column_blocks(content, columns)
+            blocks = _from_columns(path, content, columns, tagged=tagged)
     file = decode_blocks(path, blocks or Blocks(), found_encoding, columns.tag_names)
     file.flaws = lost + len(file.bad) + len(file.blocks.unfit)
     if not file.sentences or (tagged and not any(s.decoded.spans for s in file.sentences)):
@@ -91,27 +115,107 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
     return file
 
 
-def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None) -> Blocks | None:
+def _check_named(path: Path, columns: ColumnsSpec, found: Sequence[str], *, numbered: bool) -> None:
+    """Nothing, or the error that a column is not there which the user named.
+
+    Args:
+        numbered: Columns have numbers, which may be meant.
+
+    Raises:
+        DataError: It is not.
+    """
+    for role, name in zip(("text", "label"), asked_names(columns), strict=True):
+        if name is not None and name not in found and not (numbered and name.isdecimal()):
+            raise DataError(
+                text("data.{r}: {t} has no column '{n}'.", "data.{r}：{t} 中没有“{n}”列。", r=role, t=path, n=name)
+                + nearest_columns(name, found),
+                do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
+            )
+    require_column("split", columns.split, found, path)
+
+
+def _is_in_columns(content: str) -> bool:
+    """Whether lines are tokens with tags; those of a table with tabs that numbers its sentences are rows."""
+    return has_tagged_lines(content) and not numbers_sentences(content)
+
+
+def _short_cells(numbered: Sequence[tuple[int, Any]], columns: ColumnsSpec) -> Columns:
+    """What objects say in fields that may name their part."""
+    wholes = [as_object(row) or {} for _, row in numbered]
+    names = [name for name in names_in(numbered) if name == columns.split or name.casefold() in SPLITS]
+    return {name: [as_cell(whole.get(name)) for whole in wholes] for name in names}
+
+
+def _note_parts(blocks: Blocks, cells: Columns, lines: Sequence[int], columns: ColumnsSpec) -> None:
+    """Which part each line belongs to, where a column says it."""
+    parts, unknown, blocks.parted_by = parts_of_rows(cells, columns)
+    if blocks.parted_by is not None:
+        blocks.parts = {line: parts[row] for row, line in enumerate(lines) if row not in unknown}
+
+
+def _from_columns(path: Path, content: str, columns: ColumnsSpec, *, tagged: bool) -> Blocks:
+    """Sentences of a file of columns (CoNLL).
+
+    Raises:
+        DataError: A column that the user named is not named in the first line.
+    """
+    if tagged and columns.split is not None:
+        raise DataError(
+            text(
+                "data.columns.split: {t} has no columns with names.",
+                "data.columns.split：{t} 的各列没有名称。",
+                t=path,
+            ),
+            do=PARTS_AS_FILES,
+        )
+    role = unnamed_column(content, columns) if tagged else None
+    if role is None:
+        return column_blocks(content, columns)
+    name = columns.text if role == "text" else columns.label
+    raise DataError(
+        text(
+            "data.{r}: the first line of {t} names no column '{n}'.",
+            "data.{r}：{t} 的首行没有给出名为“{n}”的列。",
+            r=role,
+            t=path,
+            n=name,
+        ),
+        do=text("Give its number, from 1: --set data.{r}=2", "请写列号（从 1 开始）：--set data.{r}=2", r=role),
+    )
+
+
+def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None, *, tagged: bool) -> Blocks | None:
     """Sentences of a table; None where it is none, or holds neither tokens nor entities."""
     if is_written_as(path, PARQUET):
         frame = read_parquet(path)
         sample = frame.head(SAMPLE).to_dicts()
-        if list_columns(sample) is None and holds_sentences(sample):
-            return row_blocks(list(enumerate(frame.to_dicts(), 1)))
+        if list_columns(sample, columns) is None and holds_sentences(sample, columns):
+            rows = list(enumerate(frame.to_dicts(), 1))
+            blocks = row_blocks(rows, columns)
+            if tagged:
+                _check_named(path, columns, frame.columns, numbered=False)
+                _note_parts(blocks, _short_cells(rows, columns), [number for number, _ in rows], columns)
+            return blocks
     try:
         table = read_table(path, [n for n in (columns.text, columns.label) if n], encoding=encoding)
     except DataError:
         return None
+    if tagged and is_written_as(path, (".csv", ".tsv", *PARQUET)):
+        _check_named(path, columns, list(table.columns), numbered=not table.named or len(table.columns) < 2)
     roles = token_columns(table.columns, columns, [] if table.broken else table.lines)
     if roles is None:
-        with_spans = span_rows(table.columns)
+        with_spans = span_rows(table.columns, columns)
         if with_spans is None:
             return None
-        blocks = row_blocks(list(zip(table.lines, with_spans, strict=True)))
+        blocks = row_blocks(list(zip(table.lines, with_spans, strict=True)))  # under the usual names
         blocks.bad |= table.broken
         blocks.left_out += table.broken
+        if tagged:
+            _note_parts(blocks, table.columns, table.lines, columns)
         return blocks
     blocks = table_blocks(table.columns, table.lines, roles)
+    if tagged:
+        _note_parts(blocks, table.columns, table.lines, columns)
     blocks.bad |= table.broken
     if roles.lists:
         blocks.left_out += table.broken

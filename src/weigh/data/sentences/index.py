@@ -14,9 +14,9 @@ from typing import Any
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
-from weigh.data.rows.columns import repeated_headers
-from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_raw, read_saved
-from weigh.data.rows.listing import Listing, natural_key, set_aside
+from weigh.data.rows.columns import repeated_headers, split_note
+from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_raw, read_saved, refuse_split
+from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside, set_aside_if_any
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks
@@ -71,7 +71,7 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
     if not path.is_dir():
-        return _from_files([_candidate(path, "train", spec)], path.parent, [])
+        return _from_files([_candidate(path, "train", spec)], path.parent, [], spec)
     if is_saved(path):
         return _from_datasets(read_saved(path), path, spec)
     candidates: list[Candidate] = []
@@ -100,13 +100,14 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
                 severity="note",
             )
         )
-    return _from_files(kept, path, problems)
+    return _from_files(kept, path, problems, spec)
 
 
 def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
     """The splits of a dataset as the `datasets` library loads it: numbers of tags have their names there."""
     from weigh.data.sentences.saved import sequences
 
+    refuse_split(spec.columns.split)
     candidates = []
     for split, rows in sequences(loaded, spec.columns).items():
         blocks = [
@@ -117,7 +118,7 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
         file = decode_blocks(root / split, Blocks(blocks), "UTF-8", rows.names or spec.columns.tag_names)
         candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
     kept, problems = choose_versions(candidates, root)
-    return _from_files(kept, root, [*problems, *empty_split_problems(root)])
+    return _from_files(kept, root, [*problems, *empty_split_problems(root)], spec)
 
 
 def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
@@ -125,22 +126,35 @@ def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
     return Candidate(path, part, [s.tokens for s in file.sentences], file.flaws, file)
 
 
-def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
+def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spec: DataSpec) -> Listing:
     listing = Listing(root=root, order_source="table", rows=[], problems=problems)
     listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
     several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
     if several:
         listing.columns["file"] = []
     listing.targets = spans = []
+    unknown: list[str] = []
     for candidate in files:
         name = candidate.path.relative_to(root).as_posix()
+        blocks: Blocks = candidate.content.blocks
         for sentence in candidate.content.sentences:
+            where, part = f"{name}:{sentence.line}", candidate.part or "train"
+            if blocks.parted_by is not None:
+                if sentence.line not in blocks.parts:
+                    unknown.append(where)
+                    continue
+                part = blocks.parts[sentence.line]
             order = (natural_key(name) if candidate.part == "train" else (), len(listing))
-            listing.add(f"{name}:{sentence.line}", "", part=candidate.part or "train", order=order, row=sentence.tokens)
+            listing.add(where, "", part=part, order=order, row=sentence.tokens)
             spans.append(sentence.decoded.spans)
             if several:
                 listing.columns["file"].append(family(candidate.path.name))
-    if len(listing) == 1:
+    listing.problems += _unknown_parts(unknown, len(listing))
+    for name in dict.fromkeys(c.content.blocks.parted_by for c in files):
+        listing.problems += split_note(name, spec.columns)
+    if not listing.path:
+        raise nothing_usable(files[0].path, listing.problems)
+    if len(listing) == 1 and not unknown:
         raise _one_sentence(files[0].content)
     listing.problems += [
         *_bad_lines(files, root),
@@ -150,6 +164,15 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
     ]
     listing.problems.append(_scheme_note(files))
     return listing
+
+
+def _unknown_parts(unknown: list[str], kept: int) -> list[Problem]:
+    """Sentences of which a column says no part that is known."""
+    template = text(
+        "Sentences whose part is neither train, val nor test: {n} of {r}; set aside.",
+        "{r} 个句子中有 {n} 个所属的部分不是 train、val 或 test，已搁置。",
+    )
+    return set_aside_if_any("split", template, unknown, rows=kept + len(unknown))
 
 
 def _one_sentence(file: TokenFile) -> DataError:

@@ -1,4 +1,4 @@
-"""New sentences whose entities are to be found: columns of tokens (tags or not), objects, or a sentence per line.
+"""New sentences whose entities are to be found: columns of tokens (tags or not), objects, texts in a column, or a sentence per line.
 
 Before it: the characters of a file (`texts/new_texts.py`). After it: one tuple of tokens per sentence, in order.
 """
@@ -7,36 +7,53 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from weigh.data.sentences.columns import column_tokens, has_tagged_lines
-from weigh.data.sentences.objects import TEXT, TOKENS, WORD, json_objects
+from weigh.data.sentences.objects import TEXT, TOKENS, WORD, as_object, json_objects, list_columns, text_of
 from weigh.data.sentences.tables import table_sentences
-from weigh.data.tables.cells import Columns
-from weigh.data.tables.table_files import JSON, PARQUET, broken_line, is_written_as, read_table, whole_table
+from weigh.data.tables.table_files import (
+    JSON,
+    PARQUET,
+    TableFile,
+    broken_line,
+    is_written_as,
+    read_table,
+    single_cells,
+    whole_table,
+)
 from weigh.data.tables.text_encoding import split_lines
 from weigh.errors import DataError
 from weigh.language import text
 
 __all__ = ["read_sentences"]
 
+Sentences = list[tuple[str, ...]]
 
-def read_sentences(content: str, path: Path, suffix: str) -> list[tuple[str, ...]]:
+
+def read_sentences(content: str, path: Path, *, encoding: str | None = None) -> Sentences:
     """Tokens of every sentence; a blank line among sentences that stand one per line is a sentence without tokens.
+
+    Args:
+        content: Of the file; "" of Parquet, which is read here.
+        encoding: What the user says that the file is written in.
 
     Raises:
         DataError: A line of JSON that holds no sentence.
     """
-    if suffix in JSON:
+    if is_written_as(path, JSON):
         return _from_json(content, path)
     if is_written_as(path, (".csv", ".tsv", *PARQUET)):
-        table = read_table(path, header=_names_tokens(content) or None)
+        table = read_table(path, header=_names_tokens(content) or None, encoding=encoding)
         torn = bool(table.broken) and not has_tagged_lines(content)
         sentences = None if torn else table_sentences(table.columns, table.lines)
+        sentences = _from_texts(table, content) if sentences is None else sentences
         if sentences is not None:
             return sentences
         if not is_written_as(path, (".tsv",)):
-            raise _no_tokens(path, whole_table(table).columns)
+            raise _no_tokens(path, list(whole_table(table).columns))
     lines = split_lines(content)
     filled = [line for line in lines if line.strip() and not line.startswith(("-DOCSTART-", "# "))]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
@@ -51,13 +68,36 @@ def _names_tokens(content: str) -> bool:
     return any(cell.strip(" \ufeff\"'").casefold() in TOKENS for cell in re.split(r"[,;\t]", first))
 
 
-def _no_tokens(path: Path, columns: Columns) -> DataError:
+def _from_texts(table: TableFile, content: str) -> Sentences | None:
+    """The sentences of a column that is called like texts, cut into tokens as texts with spans are for training; None where there is none."""
+    first = next((line for line in split_lines(content) if line.strip()), "").strip(" \ufeff\"'")
+    if first.casefold() in map(str.casefold, TEXT):  # alone: what looks like separators stands in the texts
+        texts = [cell for _, cell in single_cells(content)[1:]]
+        return _cut(texts) if _are_texts(texts) else None
+    names = {name.casefold(): name for name in table.columns} if table.named else {}
+    name = next((names[one.casefold()] for one in TEXT if one.casefold() in names), None)
+    if name is None or not _are_texts(table.columns[name]):
+        return None
+    return _cut(whole_table(table).columns[name])
+
+
+def _are_texts(cells: Sequence[str | None]) -> bool:
+    """Whether most cells hold several words: a column of tokens may be called "text" too."""
+    filled = [cell for cell in cells if cell]
+    return sum(len(WORD.findall(cell)) > 1 for cell in filled) * 2 > len(filled)
+
+
+def _cut(texts: Sequence[str | None]) -> Sentences:
+    return [tuple(WORD.findall(written or "")) for written in texts]
+
+
+def _no_tokens(path: Path, names: Sequence[str]) -> DataError:
     return DataError(
-        text("{p}: no column holds tokens ({c}).", "{p}：没有词的列（{c}）。", p=path, c=", ".join(columns) or "–"),
+        text("{p}: no column holds tokens ({c}).", "{p}：没有词的列（{c}）。", p=path, c=", ".join(names) or "–"),
         text("A whole line would be read as words, with its separators.", "否则整行连同分隔符都会被当作词。"),
         text(
-            "Name the columns: sentence_id and word, a word per row; or tokens, a list per row.",
-            "请为各列命名：sentence_id 与 word（每行一个词），或 tokens（每行一个列表）。",
+            "Name the columns: sentence_id and word, a word per row; or tokens, a list per row; or text, a sentence per row.",
+            "请为各列命名：sentence_id 与 word（每行一个词），或 tokens（每行一个列表），或 text（每行一个句子）。",
         ),
     )
 
@@ -75,15 +115,35 @@ def _is_in_columns(content: str, lines: list[str], filled: list[str], separator:
     return separator == "\t" or len(blocks) > 1 or set(widths) == {1}
 
 
-def _from_json(content: str, path: Path) -> list[tuple[str, ...]]:
-    sentences = []
-    for number, row in json_objects(path, content):
-        row = row if isinstance(row, dict) else {}
-        tokens = next((row[name] for name in TOKENS if isinstance(row.get(name), list)), None)
-        written = next((row[name] for name in TEXT if isinstance(row.get(name), str)), None)
-        if tokens is None and written is not None:
-            tokens = WORD.findall(written)  # as texts with spans are cut for training
-        if tokens is None:
-            raise broken_line(path, number, "JSON")
-        sentences.append(tuple(map(str, tokens)))
-    return sentences
+def _from_json(content: str, path: Path) -> Sentences:
+    """Objects with tokens or with a text, in any layout that is read for training; lists of tokens; texts."""
+    numbered = list(json_objects(path, content))
+    chosen = list_columns([row for _, row in numbered])
+    named = (*([chosen[0]] if chosen else []), *TOKENS)
+    return [_sentence(row, named, path, number) for number, row in numbered]
+
+
+def _sentence(row: Any, named: Sequence[str], path: Path, number: int) -> tuple[str, ...]:
+    """Tokens of one row.
+
+    Args:
+        named: What lists of tokens may be called.
+
+    Raises:
+        DataError: It holds none.
+    """
+    if isinstance(row, str):
+        return tuple(WORD.findall(row))
+    if isinstance(row, list) and row and all(isinstance(token, str) for token in row):
+        return tuple(row)
+    whole = as_object(row)
+    if whole is None:
+        raise broken_line(path, number, "JSON")
+    lists = {name: value for name, value in whole.items() if isinstance(value, list)}
+    tokens = next((lists[name] for name in named if name in lists), None)
+    if tokens is not None:
+        return tuple(map(str, tokens))
+    written = text_of(whole)
+    if written is not None:
+        return tuple(WORD.findall(written))  # as texts with spans are cut for training
+    raise _no_tokens(path, list(whole))

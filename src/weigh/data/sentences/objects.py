@@ -24,8 +24,9 @@ from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.records import parse_json_lines
 from weigh.errors import DataError, reason_of
 from weigh.language import text
+from weigh.spec import ColumnsSpec
 
-__all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "holds_sentences", "json_objects", "list_columns", "object_blocks", "row_blocks"]  # fmt: skip
+__all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "as_object", "asked_names", "holds_sentences", "json_objects", "list_columns", "names_in", "row_blocks", "text_of"]  # fmt: skip
 
 WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
 TOKENS = ("tokens", "words", "token", "word", "text", "sentence", "chars", "tokens_list")
@@ -64,21 +65,16 @@ TYPES = ("label", "type", "entitytype", "labeltype", "entitygroup", "tag", "cate
 MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entitytext")
 
 
-def object_blocks(path: Path, content: str) -> Blocks:
-    """Sentences of a file of objects, one per line or in a list; what is neither is named.
+def row_blocks(numbered: Sequence[tuple[int, Any]], wanted: ColumnsSpec | None = None) -> Blocks:
+    """Sentences of objects, each with its number (`json_objects`); what is none is named.
 
-    Raises:
-        DataError: No valid JSON.
+    Args:
+        wanted: What the user calls texts (or tokens) and labels.
     """
-    return row_blocks(list(json_objects(path, content)))
-
-
-def row_blocks(numbered: Sequence[tuple[int, Any]]) -> Blocks:
-    """The same of objects that are read already, each with its number."""
-    blocks = Blocks()
     rows = [row for _, row in numbered]
-    names = list_columns(rows)
-    every = {number: spans for number, row in numbered if (spans := _spans_of(row)) is not None}
+    names = list_columns(rows, wanted)
+    blocks = Blocks(columns=names or ())
+    every = {number: spans for number, row in numbered if (spans := _spans_of(row, wanted=wanted)) is not None}
     blocks.counting = counting = counting_of(list(every.values()))
     for number, row in numbered:
         if names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])):
@@ -160,21 +156,29 @@ def _lists_per_line(content: str) -> list[tuple[int, Any]] | None:
         return None
 
 
-def holds_sentences(rows: Sequence[Any]) -> bool:
+def names_in(numbered: Sequence[tuple[int, Any]]) -> list[str]:
+    """What objects call what they hold, each with its number; of Label Studio also what stands one level deeper."""
+    wholes = [whole for _, row in numbered if (whole := as_object(row)) is not None]
+    deeper = [whole["data"] for whole in wholes if isinstance(whole.get("data"), dict)]
+    return list(dict.fromkeys(str(name) for whole in (*wholes, *deeper) for name in whole))
+
+
+def holds_sentences(rows: Sequence[Any], wanted: ColumnsSpec | None = None) -> bool:
     """Whether most rows are sentences with tags or with spans."""
     sample = rows[:50]
-    names = list_columns(sample)
+    names = list_columns(sample, wanted)
     sentences = sum(
         (names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])))
-        or bool(_spans_of(row, empty=False))
+        or bool(_spans_of(row, empty=False, wanted=wanted))
         for row in sample
     )
-    empty = sum(_spans_of(row) is not None for row in sample)
+    empty = sum(_spans_of(row, wanted=wanted) is not None for row in sample)
     return bool(sample) and sentences * 4 > len(sample) and max(sentences, empty) * 2 > len(sample)
 
 
-def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
-    """Names of the lists of tokens and of their tags (numbers or names): by their names, else by what they hold."""
+def list_columns(rows: Sequence[Any], wanted: ColumnsSpec | None = None) -> tuple[str, str] | None:
+    """Names of the lists of tokens and of their tags (numbers or names): those asked for, else by their names, else by what they hold."""
+    asked_tokens, asked_tags = asked_names(wanted)
     objects = [row for row in rows[:200] if isinstance(row, dict)]
     lists: dict[str, list[list]] = {}
     for row in objects:
@@ -187,26 +191,35 @@ def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
                 lists.setdefault(str(name), []).append(value)
     usual = {name: values for name, values in lists.items() if len(values) * 2 > len(objects)}
     tokens = _ranked(
-        [n for n, values in usual.items() if all(isinstance(c, str) for cells in values for c in cells)], TOKENS
+        [n for n, values in usual.items() if all(isinstance(c, str) for cells in values for c in cells)],
+        TOKENS,
+        asked_tokens,
     )
     for token in tokens:
         words = [cell for cells in usual[token] for cell in cells]
         if sum(" " in cell.strip() for cell in words) * 2 > len(words):  # a column of texts, written as one list
             continue
-        for tag in _ranked([n for n in usual if n != token], TAGS):
+        for tag in _ranked([n for n in usual if n != token], TAGS, asked_tags):
             fitting = [row for row in objects if _fit(row.get(token), row.get(tag))]
             if len(fitting) * 10 < 9 * len([row for row in objects if tag in row and token in row]):
                 continue
             cells = [cell for row in fitting for cell in row[tag]]
-            if all(isinstance(cell, int) for cell in cells) and tag.casefold() in TAGS:
+            if all(isinstance(cell, int) for cell in cells) and (tag.casefold() in TAGS or tag == asked_tags):
                 return token, tag
             if are_tags([str(cell) for cell in cells]) and not are_tags([c for row in fitting for c in row[token]]):
                 return token, tag
     return None
 
 
-def _ranked(names: Sequence[str], usual: Sequence[str]) -> list[str]:
-    """Usual names first."""
+def asked_names(wanted: ColumnsSpec | None) -> tuple[str | None, str | None]:
+    """What the user calls texts (or tokens) and labels; None: nobody said it."""
+    return (None, None) if wanted is None else (wanted.text, None if wanted.label == "label" else wanted.label)
+
+
+def _ranked(names: Sequence[str], usual: Sequence[str], asked: str | None = None) -> list[str]:
+    """The one that is asked for; else usual names first."""
+    if asked is not None:
+        return [name for name in names if name == asked]
     place = {name: i for i, name in enumerate(usual)}
     return sorted(names, key=lambda name: place.get(name.casefold(), len(place)))
 
@@ -218,19 +231,35 @@ def _fit(tokens: Any, tags: Any) -> bool:
 # Spans --------------------------------------------------------------------------------------------------------------
 
 
-def _spans_of(row: Any, *, empty: bool = True) -> tuple[str, list[Span]] | None:
-    """The text of a row and its spans, or None where it holds none (`empty`: an empty list of spans counts)."""
+def as_object(row: Any) -> dict[str, Any] | None:
+    """An object, also where its text stands before it (spaCy: ["Anna left", {"entities": …}]); None: it is something else."""
     if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
-        row = {"text": row[0], **row[1]}
-    if not isinstance(row, dict):
-        return None
-    written: Any = next((row[name] for name in TEXT if isinstance(row.get(name), str)), None)
-    if written is None and isinstance(row.get("data"), dict):
+        return {"text": row[0], **row[1]}
+    return row if isinstance(row, dict) else None
+
+
+def text_of(row: dict[str, Any], asked: str | None = None) -> str | None:
+    """The text of an object; None where it has none.
+
+    Args:
+        asked: What the user calls it.
+    """
+    names = TEXT if asked is None else (asked,)
+    written: Any = next((row[name] for name in names if isinstance(row.get(name), str)), None)
+    if written is None and isinstance(row.get("data"), dict):  # Label Studio
         written = next((value for value in row["data"].values() if isinstance(value, str)), None)
-    if written is None:
+    return written
+
+
+def _spans_of(row: Any, *, empty: bool = True, wanted: ColumnsSpec | None = None) -> tuple[str, list[Span]] | None:
+    """The text of a row and its spans, or None where it holds none (`empty`: an empty list of spans counts)."""
+    asked_text, asked_spans = asked_names(wanted)
+    whole = as_object(row)
+    written = None if whole is None else text_of(whole, asked_text)
+    if whole is None or written is None:
         return None
-    for name in SPANS:
-        value = row.get(name)
+    for name in SPANS if asked_spans is None else (asked_spans,):
+        value = whole.get(name)
         if isinstance(value, dict) and (value or empty) and all(isinstance(v, dict) for v in value.values()):
             spans = list(_by_type(value))
             if spans or not value:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.hub import label_names
-from weigh.data.sentences.objects import list_columns
+from weigh.data.sentences.objects import asked_names, list_columns
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
@@ -27,12 +28,15 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
     """The lists of tokens and of their tags, by split.
 
     Raises:
-        DataError: No such lists.
+        DataError: No such lists, or not those that the user named.
     """
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     read: dict[str, Sequences] = {}
     for split, rows in splits.items():
         features = {name: f for name, f in rows.features.items() if getattr(f, "feature", None) is not None}
+        for role, asked in zip(("text", "label"), asked_names(columns), strict=True):
+            if asked is not None and asked not in features:
+                raise _no_list(role, asked, list(features))
         named = [name for name, f in features.items() if label_names(f)]
         sample = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
         chosen = list_columns(
@@ -59,3 +63,16 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
         pairs = zip(rows[token], rows[tag], strict=True)
         read[split] = Sequences([(list(map(str, a)), list(map(str, b))) for a, b in pairs], label_names(features[tag]))
     return read
+
+
+def _no_list(role: str, name: str, found: list[str]) -> DataError:
+    return DataError(
+        text(
+            "data.{r}: the dataset has no lists called '{n}'.",
+            "data.{r}：数据集中没有名为“{n}”的列表。",
+            r=role,
+            n=name,
+        )
+        + nearest_columns(name, found),
+        do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
+    )

@@ -21,7 +21,7 @@ from weigh.data.sentences.objects import TAGS, TOKENS
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns
 from weigh.spec import ColumnsSpec
 
-__all__ = ["TokenColumns", "table_blocks", "table_sentences", "token_columns"]
+__all__ = ["SENTENCE", "TokenColumns", "table_blocks", "table_sentences", "token_columns"]
 
 MOST = 0.9  # share of rows that must fit
 LOOK = 2_000  # rows that decide
@@ -161,8 +161,6 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
         scheme = are_tags(tag_cells)
         if tag is None and (not scheme or (scheme == "bare" and tags.casefold() not in TAGS)):
             continue
-        if tag is not None and tags != tag:
-            continue
         rest = {n: cells for n, cells in columns.items() if n != tags}
         words = [n for n in _ranked(list(rest), TOKENS, token) if _are_words(rest[n], n)]
         if words:
@@ -241,7 +239,9 @@ def _sentences(columns: Columns, roles: TokenColumns, lines: Sequence[int]) -> l
 
 
 def _ranked(names: Sequence[str], usual: Sequence[str], first: str | None) -> list[str]:
-    """The one that was asked for, then usual names, then the others from the last to the first."""
+    """The one that was asked for; else usual names, then the others from the last to the first."""
+    if first is not None:
+        return [name for name in names if name == first]
     place = {name: i for i, name in enumerate(usual)}
     backwards = list(reversed(names))
-    return sorted(backwards, key=lambda name: -1 if name == first else place.get(name.casefold(), len(place)))
+    return sorted(backwards, key=lambda name: place.get(name.casefold(), len(place)))

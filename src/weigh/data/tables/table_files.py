@@ -34,6 +34,7 @@ __all__ = [
     "json_table",
     "read_table",
     "separated_table",
+    "single_cells",
     "whole_table",
 ]
 
@@ -286,6 +287,19 @@ def _unique(names: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return unique
+
+
+def single_cells(content: str) -> list[tuple[int, str]]:
+    """Line and cell of every row of a single column: a line is a cell, a blank line an empty one; quotes around a whole cell are taken off."""
+    lines = split_lines(content)
+    first = next(n for n, line in enumerate(lines) if line.strip())
+    cells: list[tuple[int, str]] = []
+    expected = first + 1
+    for record in parse_separated("\n".join(lines), "\0", quoted=True):
+        cells += [(line, "") for line in range(expected, record.line)]
+        cells.append((record.line, record.cells[0]))
+        expected = record.line + record.lines
+    return cells + [(line, "") for line in range(expected, len(lines) + 1)]
 
 
 # JSON and Parquet ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from weigh.data.tables.table_files import (
     json_table,
     read_table,
     separated_table,
+    single_cells,
     whole_table,
 )
 from weigh.data.tables.text_encoding import decode, read_text, split_lines, whole_lines
@@ -82,7 +83,7 @@ def read_new_texts(
     written = written or Written()
     if str(path) == "-":
         content = whole_lines(_standard_input())
-        return read_sentences(content, path, ".txt") if tokens else _lines(content, path, pair=pair)
+        return read_sentences(content, path) if tokens else _lines(content, path, pair=pair)
     try:
         is_there = path.is_file()
     except OSError as error:
@@ -96,11 +97,11 @@ def read_new_texts(
         raise no_file(path, do=None if path.is_dir() else did_you_mean(path) or ONE_TEXT)
     if is_written_as(path, PARQUET):
         if tokens:
-            return read_sentences("", path, ".parquet")
+            return read_sentences("", path)
         return _from_columns(read_table(path), written, pair=pair)
     content = read_text(path, encoding=encoding, prefer=written.encoding).content
     if tokens:
-        return read_sentences(content, path, path.suffix.casefold())
+        return read_sentences(content, path, encoding=encoding)
     if not content.strip():
         return []
     if is_written_as(path, JSON) or is_json_lines(content):
@@ -162,22 +163,9 @@ def _with_header(path: Path, content: str, written: Written) -> TableFile | None
 
 
 def _single_column(path: Path, content: str, name: str) -> TableFile:
-    """A table of one column: a line is a cell, a blank line an empty one; quotes around a whole cell are taken off."""
-    cells = _single_cells(content)[1:]
+    """A table of one column (`single_cells`), the first cell of which is its name."""
+    cells = single_cells(content)[1:]
     return TableFile(path, [line for line, _ in cells], {name: [cell or None for _, cell in cells]}, True, "CSV")
-
-
-def _single_cells(content: str) -> list[tuple[int, str]]:
-    """Line and cell of every row of a single column."""
-    lines = split_lines(content)
-    first = next(n for n, line in enumerate(lines) if line.strip())
-    cells: list[tuple[int, str]] = []
-    expected = first + 1
-    for record in parse_separated("\n".join(lines), "\0", quoted=True):
-        cells += [(line, "") for line in range(expected, record.line)]
-        cells.append((record.line, record.cells[0]))
-        expected = record.line + record.lines
-    return cells + [(line, "") for line in range(expected, len(lines) + 1)]
 
 
 def _from_columns(table: TableFile, written: Written, *, pair: bool) -> Rows:
@@ -272,7 +260,7 @@ def _without_header(path: Path, content: str, written: Written, *, pair: bool) -
     )
     if shaped is None:
         if named_table and not pair:
-            return [(cell,) for _, cell in _single_cells(content)]
+            return [(cell,) for _, cell in single_cells(content)]
         return _lines(content, path, pair=pair)
     shape = shaped[0]
     records = parse_separated(content, shape.separator, quoted=shape.quoted, backslash=shape.backslash)
@@ -282,7 +270,7 @@ def _without_header(path: Path, content: str, written: Written, *, pair: bool) -
     as_trained = named_table or (written.separator == shape.separator and not written.named)
     uneven = len({len(r.cells) for r in records}) > 1
     if not pair and (apart * 2 < len(records) or (uneven and not as_trained)):  # separators inside of some texts
-        return [(cell,) for _, cell in _single_cells(content)] if named_table else _lines(content, path, pair=False)
+        return [(cell,) for _, cell in single_cells(content)] if named_table else _lines(content, path, pair=False)
     if not pair and not as_trained and len(records) < FEW_LINES:  # columns, or as many tabs by chance in every text
         raise _which_column(path, len(records[0].cells), written)
     table = whole_table(separated_table(path, content, shape, header=False))

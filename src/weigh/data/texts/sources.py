@@ -13,8 +13,8 @@ from weigh.data.rows.columns import (
     columns_note,
     line_problems,
     metadata_columns,
-    nearest_columns,
     parts_of_rows,
+    require_column,
     rows_of_no_part,
     rows_without_label,
     split_column,
@@ -197,19 +197,11 @@ class TextSource:
     ) -> None:
         table: TableFile = candidate.content
         columns, name = table.columns, candidate.path.relative_to(root).as_posix()
+        group = self.spec.columns.group
+        for role, asked in (("split", self.spec.columns.split), ("group", group)):
+            require_column(role, asked, list(columns), name)
         parts, odd_parts, split = parts_of_rows(columns, self.spec.columns)
         listing.problems += [note for note in split_note(split, self.spec.columns) if note not in listing.problems]
-        group = self.spec.columns.group
-        if group is not None and group not in columns:
-            raise DataError(
-                text(
-                    "data.columns.group: {t} has no column '{n}'.",
-                    "data.columns.group：{t} 中没有“{n}”列。",
-                    t=name,
-                    n=group,
-                )
-                + nearest_columns(group, list(columns))
-            )
         roles = table.roles
         metadata = metadata_columns(
             columns, {*roles.text, roles.label, *roles.several, split, group}, self.spec.columns.kept
