@@ -107,6 +107,27 @@ def test_what_cannot_be_read_is_not_answered_with_another_task(place, monkeypatc
     assert "--task" not in told.do.en
 
 
+def test_numbers_as_labels_are_no_masks(place, capsys):
+    """0 and 1 are classes here, though 0.png and 1.png lie beside the table."""
+    for i in range(6):
+        paint(place / "numbered" / f"{i}.png", i)
+    rows = "".join(f"{i}.png,{i % 2}\n" for i in range(6))
+    (place / "numbered" / "t.csv").write_text(f"path,label\n{rows}", encoding="utf-8")
+    assert main(["data", "numbered/t.csv"]) in (0, 1)
+    assert "in 2 classes. 0: 3, 1: 3" in capsys.readouterr().out
+
+
+def test_the_table_inside_of_the_training_part_is_named(place, capsys):
+    """As folders of pictures of the hub come: train/metadata.csv beside the pictures."""
+    (place / "data").rename(place / "d")
+    for file in sorted((place / "d").rglob("*.png")):
+        (place / "data" / "train").mkdir(parents=True, exist_ok=True)
+        file.rename(place / "data" / "train" / f"{file.parent.name}{file.name}")
+    (place / "data" / "train" / "metadata.csv").write_text("file_name,label\n", encoding="utf-8")
+    assert main(["data", "data"]) == 2
+    assert str(Path("data") / "train" / "metadata.csv") in capsys.readouterr().err.partition("Give the table: ")[2]
+
+
 @pytest.mark.parametrize("typed", ["set", "set/data/train-00000-of-00001.parquet"])
 def test_pictures_inside_a_table_are_no_texts(place, capsys, typed):
     """As data sets of the hub come."""

@@ -75,5 +75,5 @@ def test_the_file_of_training_is_read_as_new_sentences(tmp_path, layout):
 
 def test_an_object_without_tokens_is_told_what_it_holds(tmp_path):
     (tmp_path / "new.jsonl").write_text('{"id": 1, "note": 2}\n')
-    with pytest.raises(DataError, match=r"no column holds tokens \(id, note\)"):
+    with pytest.raises(DataError, match=r"Line 1 of .* holds neither tokens nor a text \(id, note\)"):
         read_new_texts(tmp_path / "new.jsonl", tokens=True)

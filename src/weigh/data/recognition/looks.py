@@ -7,7 +7,7 @@ it. A file that looks like one thing is never tried as another: the error of its
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,17 +139,9 @@ def looks_like_packed_files(look: Look, folder: Path | None = None) -> TextTask 
         text(
             "If they are pictures, write them out with the datasets library (pip install datasets), and give the folder 'saved': {p}",
             "如果是图片，请用 datasets 库写出（pip install datasets），再给出文件夹 saved：{p}",
-            p=shlex.join(
-                [
-                    "python",
-                    "-c",
-                    "import sys, datasets as d; "
-                    f"x = d.load_dataset('parquet', {'data_files' if folder is None else 'data_dir'}=sys.argv[1]); "
-                    "x.cast_column(sys.argv[2], d.Image()).save_to_disk('saved')",
-                    str(folder or look.path),
-                    name,
-                ]
-            ),
+            p='python -c "import sys, datasets as d; '
+            f"x = d.load_dataset('parquet', {'data_files' if folder is None else 'data_dir'}=sys.argv[1]); "
+            f"x.cast_column(sys.argv[2], d.Image()).save_to_disk('saved')\" {shlex.quote(str(folder or look.path))} {shlex.quote(name)}",
         ),
     )
 
@@ -180,7 +172,7 @@ def looks_like_pictures(look: Look) -> TextTask | None:
         where = columns.path if columns.path in cells else pictures[0]
         sentence = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
         return TextTask(IMAGE_REGRESSION, sentence)
-    masks = [name for name in pictures if is_mask_column(name)]
+    masks = [name for name in pictures if is_mask_column(name) and _name_one_each(cells[name])]
     if len(masks) == 1 and len(pictures) == 2:
         sentence = text("The column '{c}' names masks.", "“{c}”列是掩码文件名。", c=masks[0])
         return TextTask(SEMANTIC_SEGMENTATION, sentence)
@@ -233,6 +225,12 @@ def looks_like_texts(look: Look) -> TextTask | None:
     return TextTask(
         TEXT_CLASSIFICATION, text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
     )
+
+
+def _name_one_each(cells: Sequence[str | None]) -> bool:
+    """Whether cells differ as the masks of different pictures do; the labels 0 and 1 may be names of pictures (0.png, 1.png) by chance."""
+    filled = [cell for cell in cells if cell]
+    return len(set(filled)) * 2 > len(filled)
 
 
 def _measured(cells: list[str]) -> bool:

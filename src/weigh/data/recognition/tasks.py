@@ -19,6 +19,7 @@ from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
 from weigh.data.rows.folders import part_folders
 from weigh.data.rows.hub import hub_name
+from weigh.data.rows.listing import PARTS
 from weigh.data.rows.paths import no_such_path
 from weigh.data.rows.trees import is_folder, scan, subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
@@ -102,12 +103,12 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
                 "训练/测试文件夹中每个类别一个图片文件夹。",
             ),
         )
-    if _lone_picture_folder(folder, files):
-        table = _tables(files)[0]
+    table = folder / _tables(files)[0] if _lone_picture_folder(folder, files) else _table_in_a_part(folder)
+    if table is not None:
         return Recognised(
             None,
             text("pictures beside a table.", "图片旁有一个表格。"),
-            text("Give the table: {t}", "请给出该表格：{t}", t=folder / table),
+            text("Give the table: {t}", "请给出该表格：{t}", t=table),
         )
     if any(_has_pictures(f) for f in subfolders(folder)[:50]):
         return Recognised(IMAGE_CLASSIFICATION, text("One folder of pictures per class.", "每个类别一个图片文件夹。"))
@@ -183,6 +184,17 @@ def _lone_picture_folder(folder: Path, files: list[str]) -> bool:
     """One folder of pictures beside a table: the table holds the labels."""
     inner = subfolders(folder)
     return len(inner) == 1 and bool(_tables(files)) and _has_pictures(inner[0]) and len(subfolders(inner[0])) < 2
+
+
+def _table_in_a_part(folder: Path) -> Path | None:
+    """The table beside the pictures of train/, where parts hold no class folders: it holds the labels."""
+    inner = subfolders(folder)
+    place = next((s for s in inner if PARTS.get(s.name.casefold()) == "train"), None)
+    if place is None or any(s.name.casefold() not in PARTS for s in inner):
+        return None
+    files, folders = _names(place)
+    tables = _tables(files) if not folders and any(is_picture_name(f) for f in files) else []
+    return place / tables[0] if tables else None
 
 
 def _saved_dataset(folder: Path, marker: str) -> Recognised:

@@ -146,4 +146,16 @@ def _sentence(row: Any, named: Sequence[str], path: Path, number: int) -> tuple[
     written = text_of(whole)
     if written is not None:
         return tuple(WORD.findall(written))  # as texts with spans are cut for training
-    raise _no_tokens(path, list(whole))
+    raise DataError(
+        text(
+            "Line {l} of {p} holds neither tokens nor a text ({c}).",
+            "{p} 的第 {l} 行既没有词列表也没有文本（{c}）。",
+            l=number,
+            p=path,
+            c=", ".join(map(str, whole)) or "–",
+        ),
+        do=text(
+            'Write {"tokens": ["Anna", "left"]} or {"text": "Anna left"}.',
+            '请写成 {"tokens": ["Anna", "left"]} 或 {"text": "Anna left"}。',
+        ),
+    )
