@@ -133,7 +133,7 @@ def nearest_columns(name: str, names: Sequence[str]) -> Text:
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 
-def require_column(role: str, name: str | None, found: Sequence[str], table: object) -> None:
+def require_column(role: str, name: str | None, present: Sequence[str], table: object) -> None:
     """Nothing, or the error that a table lacks the column which the user named.
 
     Args:
@@ -142,7 +142,7 @@ def require_column(role: str, name: str | None, found: Sequence[str], table: obj
     Raises:
         DataError: It does.
     """
-    if name is not None and name not in found:
+    if name is not None and name not in present:
         raise DataError(
             text(
                 "data.columns.{r}: {t} has no column '{n}'.",
@@ -151,7 +151,7 @@ def require_column(role: str, name: str | None, found: Sequence[str], table: obj
                 t=table,
                 n=name,
             )
-            + nearest_columns(name, found),
+            + nearest_columns(name, present),
             do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
         )
 

@@ -115,7 +115,7 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
     return file
 
 
-def _check_named(path: Path, columns: ColumnsSpec, found: Sequence[str], *, numbered: bool) -> None:
+def _check_named(path: Path, columns: ColumnsSpec, present: Sequence[str], *, numbered: bool) -> None:
     """Nothing, or the error that a column is not there which the user named.
 
     Args:
@@ -125,13 +125,13 @@ def _check_named(path: Path, columns: ColumnsSpec, found: Sequence[str], *, numb
         DataError: It is not.
     """
     for role, name in zip(("text", "label"), asked_names(columns), strict=True):
-        if name is not None and name not in found and not (numbered and name.isdecimal()):
+        if name is not None and name not in present and not (numbered and name.isdecimal()):
             raise DataError(
                 text("data.{r}: {t} has no column '{n}'.", "data.{r}：{t} 中没有“{n}”列。", r=role, t=path, n=name)
-                + nearest_columns(name, found),
+                + nearest_columns(name, present),
                 do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
             )
-    require_column("split", columns.split, found, path)
+    require_column("split", columns.split, present, path)
 
 
 def _is_in_columns(content: str) -> bool:

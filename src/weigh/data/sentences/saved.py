@@ -65,7 +65,7 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
     return read
 
 
-def _no_list(role: str, name: str, found: list[str]) -> DataError:
+def _no_list(role: str, name: str, present: list[str]) -> DataError:
     return DataError(
         text(
             "data.{r}: the dataset has no lists called '{n}'.",
@@ -73,6 +73,6 @@ def _no_list(role: str, name: str, found: list[str]) -> DataError:
             r=role,
             n=name,
         )
-        + nearest_columns(name, found),
+        + nearest_columns(name, present),
         do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
     )
