@@ -38,7 +38,7 @@ NAMED = {
     "models/words.py": "counts words, and so is for texts alone",
     "plan/jobs.py": "what a step of further pretraining costs, until models have ports",
     "record/index.py": "folders of former versions",
-    "record/predictions_entities.py": "reads gold files, which hold sentences",
+    "record/predictions/entities.py": "reads gold files, which hold sentences",
     "report/columns.py": "names of columns",
     "report/words.py": "a unit",
     "spec.py": "keys of the section pretrain",

@@ -63,9 +63,9 @@ def read_predictions(
         SpecError: A setting that is wrong or does not count here.
         DataError: What is there cannot be read as predictions.
     """
-    from weigh.record.predictions import read_predictions as read
-    from weigh.record.predictions_boxes import holds_boxes, holds_detections, read_boxes
-    from weigh.record.predictions_entities import read_entities
+    from weigh.record.predictions.boxes import holds_boxes, holds_detections, read_boxes
+    from weigh.record.predictions.entities import read_entities
+    from weigh.record.predictions.results import read_predictions as read
 
     labels = [labels] if isinstance(labels, (str, Path)) else labels
     settings = [settings] if isinstance(settings, str) else settings

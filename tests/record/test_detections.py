@@ -9,7 +9,7 @@ import pytest
 
 from weigh.data.boxes.gold import Gold
 from weigh.errors import DataError
-from weigh.record.predictions_detections import read_detections
+from weigh.record.predictions.detections import read_detections
 
 NAMES = [f"p/{i:02}.jpg" for i in range(12)]
 GOLD = Gold(

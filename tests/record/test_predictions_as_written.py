@@ -7,7 +7,7 @@ import pytest
 
 from weigh.errors import DataError
 from weigh.reading import read_predictions
-from weigh.record.predictions_shift import notice_shift
+from weigh.record.predictions.shift import notice_shift
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 3, 90)

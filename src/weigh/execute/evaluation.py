@@ -2,7 +2,7 @@
 
 Top-1 and top-5 with intervals, every pair of models compared on the same pictures, accuracy per class, and the published accuracy beside.
 
-Before it: `imagenet_labels.py`. After it: `cli/evaluation.py`; the answers are records as others' predictions are (`record/predictions.py`).
+Before it: `imagenet_labels.py`. After it: `cli/evaluation.py`; the answers are records as others' predictions are (`record/predictions/results.py`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.models.catalogue import find_packaged
 from weigh.models.published import Published, published_of
-from weigh.record.predictions import results_of_models
-from weigh.record.predictions_shift import WHOLE, notice_shift
+from weigh.record.predictions.results import results_of_models
+from weigh.record.predictions.shift import WHOLE, notice_shift
 from weigh.record.results import Results
 from weigh.run import Setting
 from weigh.spec import StudySpec

@@ -1,5 +1,5 @@
 """What findings read: a study's records as arrays. No torch, no files: `record/ledger.py` fills it from disk,
-tests fill it from synthetic arrays, `record/predictions.py` from tables of predictions that others made.
+tests fill it from synthetic arrays, `record/predictions/results.py` from tables of predictions that others made.
 
 Array order everywhere: (candidate, repeat, fold, example).
 """

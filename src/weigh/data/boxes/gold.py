@@ -1,6 +1,6 @@
 """Boxes that others' detections are compared with: those of a COCO file, whose pictures need not be there, or what `weigh data` reads.
 
-Before it: `--gold` of `weigh read`. After it: `record/predictions_boxes.py`. Boxes are cleaned as for a study, and what was wrong is named in the same words.
+Before it: `--gold` of `weigh read`. After it: `record/predictions/boxes.py`. Boxes are cleaned as for a study, and what was wrong is named in the same words.
 """
 
 from __future__ import annotations

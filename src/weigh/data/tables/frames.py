@@ -1,6 +1,6 @@
 """A table as a frame of polars: predictions that others made, which may have millions of rows, and Parquet files.
 
-Before it: a path. After it: `record/predictions_table.py`, and `table_files.py` for Parquet. Of separated tables the meaning is that of
+Before it: a path. After it: `record/predictions/table.py`, and `table_files.py` for Parquet. Of separated tables the meaning is that of
 `table_files.py`; polars only reads what is large and plain, in less memory.
 """
 

@@ -1,6 +1,6 @@
 """What was read, where others made the predictions: which claim that allows, and what would be needed for more.
 
-Before it: `record/predictions.py`. After it: the report, where this stands beside the headline. It is also the one place
+Before it: `record/predictions/results.py`. After it: the report, where this stands beside the headline. It is also the one place
 that says which questions were left out because nothing was trained here.
 """
 

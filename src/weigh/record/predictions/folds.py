@@ -1,6 +1,6 @@
 """Runs and folds of a cross-validation that others made, numbered as a study numbers its own.
 
-Before it: the names in the columns `run` and `fold`. After it: `predictions.py`.
+Before it: the names in the columns `run` and `fold`. After it: `results.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.language import first_names, text
 from weigh.problem import Problem
-from weigh.record.predictions_answers import Answers
+from weigh.record.predictions.answers import Answers
 
 __all__ = ["check_folds", "number_folds", "number_runs"]
 

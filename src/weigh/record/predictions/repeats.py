@@ -1,6 +1,6 @@
 """Rows that say the same thing twice, and rows that contradict each other.
 
-Before it: the rows of `predictions_table.py`, each with its example. After it: one answer of each model and run to each example.
+Before it: the rows of `table.py`, each with its example. After it: one answer of each model and run to each example.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
-from weigh.record.predictions_columns import NAMES
+from weigh.record.predictions.columns import NAMES
 
 if TYPE_CHECKING:
     import polars as pl

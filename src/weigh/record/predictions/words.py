@@ -1,7 +1,7 @@
 """Sentences of a gold file and of submissions in the same words: texts with spans are cut alike; what is said of others.
 
 A text is cut into words where an entity begins or ends, so an entity that covers a part of a word makes two of it, in the file that has this
-entity. Before it: `predictions_entities.py` set the files side by side. After it: there the words of all are those of the finest cut.
+entity. Before it: `entities.py` set the files side by side. After it: there the words of all are those of the finest cut.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Labels that count from another number than the predictions: noticed, and moved where the user says so (`data.label_offset`).
 
-Before it: a table of predictions whose classes are numbers. After it: `predictions.py`. A shift makes every right answer wrong; a score of it
+Before it: a table of predictions whose classes are numbers. After it: `results.py`. A shift makes every right answer wrong; a score of it
 would be a confident wrong sentence, so where the numbers leave no doubt nothing is concluded.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
-from weigh.record.predictions_answers import PredictionTable
+from weigh.record.predictions.answers import PredictionTable
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import share_estimate
 

@@ -2,7 +2,7 @@
 
 Results of COCO: a list of {"image_id", "category_id", "bbox": [x, y, width, height], "score"}; the list may also stand under "annotations".
 Where a row says "file_name" or "category" (`weigh predict --boxes` writes them) these count, since ids may be numbered otherwise. What would make
-every score wrong is an error; what concerns some rows is named. Before it: a file of strangers. After it: `predictions_boxes.py`.
+every score wrong is an error; what concerns some rows is named. Before it: a file of strangers. After it: `boxes.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from weigh.files import read_json
 from weigh.kinds.box_list import Detections
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
-from weigh.record.predictions_box_checks import Rows, box_flaws, check_writing
+from weigh.record.predictions.box_checks import Rows, box_flaws, check_writing
 
 __all__ = ["FORMAT", "DetectionFile", "read_detections"]
 

@@ -5,7 +5,7 @@
     v6_labels.npy                              (n,)                     the truth, in the same order
 
 So people publish them (CIFAR-10.1, label-errors). Example i of a set is called `i`, counted from 0; a file is one run of
-the model that it is named after. Before it: folders of strangers (no pickle). After it: `predictions.py`.
+the model that it is named after. Before it: folders of strangers (no pickle). After it: `results.py`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 from weigh.errors import DataError
 from weigh.files import read_array, read_json
 from weigh.language import Text, text
-from weigh.record.predictions_answers import Answers, PredictionTable
-from weigh.record.predictions_checks import check_probabilities
-from weigh.record.predictions_files import SAY, files_of_sets
-from weigh.record.predictions_shift import counted_from_one
+from weigh.record.predictions.answers import Answers, PredictionTable
+from weigh.record.predictions.checks import check_probabilities
+from weigh.record.predictions.files import SAY, files_of_sets
+from weigh.record.predictions.shift import counted_from_one
 
 __all__ = ["names_of_files", "read_folders"]
 

@@ -1,6 +1,6 @@
 """Which files hold the predictions of a model each: arrays or tables, in folders or not, and labels that lie beside them.
 
-Before it: paths as the user gave them. After it: `predictions_folder.py`, which reads arrays, or `predictions_table.py`.
+Before it: paths as the user gave them. After it: `folder.py`, which reads arrays, or `table.py`.
 """
 
 from __future__ import annotations

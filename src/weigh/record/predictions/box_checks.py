@@ -1,6 +1,6 @@
 """What a person should know about detections that others made: whether their boxes mean what COCO means, and what is odd about some of them.
 
-Before it: `predictions_detections.py`, which reads them. After it: findings of the same kinds. Nothing is set aside here.
+Before it: `detections.py`, which reads them. After it: findings of the same kinds. Nothing is set aside here.
 """
 
 from __future__ import annotations

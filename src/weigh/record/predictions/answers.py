@@ -1,7 +1,7 @@
 """What models answered about examples, however it was written: the contract between those who read predictions and those who check them.
 
-Before it: `predictions_table.py` and `predictions_folder.py` read files of strangers. After it: `predictions_checks.py`, `predictions_folds.py` and
-`predictions_shift.py` look at it, and `predictions.py` makes `Results` of it.
+Before it: `table.py` and `folder.py` read files of strangers. After it: `checks.py`, `folds.py` and
+`shift.py` look at it, and `results.py` makes `Results` of it.
 """
 
 from __future__ import annotations

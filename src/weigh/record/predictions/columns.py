@@ -1,6 +1,6 @@
 """What the columns of a table of predictions are called, what further ones are for, and how their numbers are written.
 
-Before it: a frame of text. After it: `predictions_table.py`.
+Before it: a frame of text. After it: `table.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 Every file holds the sentences of the gold file, in its order, token by token; tags may follow any scheme (`data/sentences/tags.py`). A file is
 one system, named like the file. What is concluded speaks about exactly these outputs. Before it: files of strangers. After it:
-`findings/`, as for the predictions of `predictions.py`.
+`findings/`, as for the predictions of `results.py`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import first_names, text
 from weigh.media import medium_named
 from weigh.problem import Problem
-from weigh.record.predictions import require_metrics, results_of_models
-from weigh.record.predictions_checks import copied_models
-from weigh.record.predictions_folder import names_of_files
-from weigh.record.predictions_words import ALIGN, in_common_words, misfit, same_text
+from weigh.record.predictions.checks import copied_models
+from weigh.record.predictions.folder import names_of_files
+from weigh.record.predictions.results import require_metrics, results_of_models
+from weigh.record.predictions.words import ALIGN, in_common_words, misfit, same_text
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION

@@ -1,6 +1,6 @@
 """What a person should know about predictions that others made: before anything is concluded from them.
 
-Before it: `predictions_table.py`, `predictions_folder.py`. After it: findings of the same kinds. Everything that is set
+Before it: `table.py`, `folder.py`. After it: findings of the same kinds. Everything that is set
 aside is named.
 """
 
@@ -16,7 +16,7 @@ from weigh.data.classes import alike_names
 from weigh.errors import DataError
 from weigh.language import Text, first_names, join_texts, text
 from weigh.problem import Problem
-from weigh.record.predictions_answers import Answers, PredictionTable
+from weigh.record.predictions.answers import Answers, PredictionTable
 
 __all__ = ["check_answers", "check_probabilities", "copied_models", "keep_common", "without_bare"]
 

@@ -4,7 +4,7 @@ Without folds the rows are predictions of trained models on a test set: one "rep
 is concluded speaks about exactly these models. With a column `fold` they are a cross-validation made elsewhere, and stand
 where a study's own runs would. Further test sets (column `set`) take the place of a study's further test sets.
 
-Before it: `predictions_table.py`, `predictions_folder.py`, `predictions_checks.py`. After it: `findings/`.
+Before it: `table.py`, `folder.py`, `checks.py`. After it: `findings/`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from weigh.metrics.tables import require_metric
 from weigh.plan.prepare import positive_last
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
-from weigh.record.predictions_answers import Answers, PredictionTable
-from weigh.record.predictions_checks import check_answers, keep_common, without_bare
-from weigh.record.predictions_files import hold_arrays
-from weigh.record.predictions_folder import read_folders
-from weigh.record.predictions_folds import check_folds, number_folds, number_runs
-from weigh.record.predictions_shift import check_shift, moved_labels
-from weigh.record.predictions_table import read_tables
+from weigh.record.predictions.answers import Answers, PredictionTable
+from weigh.record.predictions.checks import check_answers, keep_common, without_bare
+from weigh.record.predictions.files import hold_arrays
+from weigh.record.predictions.folder import read_folders
+from weigh.record.predictions.folds import check_folds, number_folds, number_runs
+from weigh.record.predictions.shift import check_shift, moved_labels
+from weigh.record.predictions.table import read_tables
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 
-__all__ = ["read_predictions", "require_metrics", "results_of", "skipped_of_others"]
+__all__ = ["read_predictions", "require_metrics", "results_of", "results_of_models", "skipped_of_others"]
 
 SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives back 1 and 0
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite

@@ -4,7 +4,7 @@
     weigh read --gold instances.json one.json two.json
 
 Every file is one model, named like the file, and speaks of the pictures of the gold file. What is concluded speaks about exactly these
-detections. Before it: `predictions_detections.py`, `data/boxes/gold.py`. After it: `findings/`, as for the predictions of `predictions.py`.
+detections. Before it: `detections.py`, `data/boxes/gold.py`. After it: `findings/`, as for the predictions of `results.py`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from weigh.kinds.box_thresholds import crossed_thresholds
 from weigh.kinds.boxes import BOXES
 from weigh.language import text
 from weigh.problem import Problem
-from weigh.record.predictions import require_metrics, results_of_models
-from weigh.record.predictions_box_checks import check_places
-from weigh.record.predictions_checks import copied_models
-from weigh.record.predictions_detections import FORMAT, DetectionFile, read_detections
-from weigh.record.predictions_folder import names_of_files
+from weigh.record.predictions.box_checks import check_places
+from weigh.record.predictions.checks import copied_models
+from weigh.record.predictions.detections import FORMAT, DetectionFile, read_detections
+from weigh.record.predictions.folder import names_of_files
+from weigh.record.predictions.results import require_metrics, results_of_models
 from weigh.record.results import Results
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION

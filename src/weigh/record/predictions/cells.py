@@ -1,6 +1,6 @@
 """Whether the cells of a table of predictions say what they must: empty ones, words for nothing, models without probabilities, several labels.
 
-Before it: columns with their right names. After it: `predictions_table.py`. What would give a wrong score is an error that says what to write instead.
+Before it: columns with their right names. After it: `table.py`. What would give a wrong score is an error that says what to write instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weigh.data.tables.several_labels import joined_labels, labels_of
 from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
-from weigh.record.predictions_columns import NAMES
+from weigh.record.predictions.columns import NAMES
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,7 +2,7 @@
 
     example,label,model,run[,set][,fold][,group],prediction          or          …,p:cat,p:dog
 
-Before it: files of strangers. After it: `predictions.py`, which makes `Results` of them. Columns that say one thing of
+Before it: files of strangers. After it: `results.py`, which makes `Results` of them. Columns that say one thing of
 each example become slices. A cell is only ever a name or a number; whatever is missing, repeated or contradictory is an
 error that says how much of it there is and where it begins, or a `Problem` that names every example concerned.
 """
@@ -25,8 +25,8 @@ from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.problem import Problem
-from weigh.record.predictions_answers import Answers, PredictionTable
-from weigh.record.predictions_cells import (
+from weigh.record.predictions.answers import Answers, PredictionTable
+from weigh.record.predictions.cells import (
     check_cells,
     check_fold_names,
     check_models,
@@ -37,8 +37,8 @@ from weigh.record.predictions_cells import (
     some_names,
     training_rows,
 )
-from weigh.record.predictions_checks import check_probabilities
-from weigh.record.predictions_columns import (
+from weigh.record.predictions.checks import check_probabilities
+from weigh.record.predictions.columns import (
     NAMES,
     class_of,
     equal_numbers,
@@ -48,8 +48,8 @@ from weigh.record.predictions_columns import (
     probabilities_as_written,
     whole_numbers,
 )
-from weigh.record.predictions_folder import names_of_files
-from weigh.record.predictions_repeats import read_once
+from weigh.record.predictions.folder import names_of_files
+from weigh.record.predictions.repeats import read_once
 from weigh.spreadsheets import DEFUSED
 
 if TYPE_CHECKING:
