@@ -172,7 +172,7 @@ def refuse_idle(spec: DataSpec, train: Listing, kind: Kind) -> None:
             f=train.path[0] if train.path else "–",
         )
         table = text("A column needs a table that names the files.", "分组列需要列出文件的表格。")
-        raise DataError(what, why, of_paths if tables else of_paths + table)
+        raise DataError(what, why, of_paths if tables else table + of_paths)
     if columns.split is not None and not tables:
         raise DataError(
             text("data.columns.split: {t} is no table, so it has no column '{n}'.", "data.columns.split：{t} 不是表格，因此没有“{n}”列。", t=spec.train, n=columns.split),
