@@ -36,8 +36,9 @@ BEGIN_ANEW = (
 )
 
 APART = text(
-    "Several values of one option are joined with commas (--models A,B); a path with blanks goes into quotes.",
-    "同一选项的多个值用逗号连接（--models A,B）；含空格的路径请加引号。",
+    "Several values of one option are joined with commas (--models A,B), but each setting has its own --set (--set A=1 --set B=2); a path with blanks goes "
+    "into quotes.",
+    "同一选项的多个值用逗号连接（--models A,B），但每项设置要各写一个 --set（--set A=1 --set B=2）；含空格的路径请加引号。",
 )
 
 app = typer.Typer(

@@ -105,7 +105,11 @@ class Fitting:
         """
         alone = networks_of(narrow)
         began = any(run.key in self.recorded for run in narrow.runs if RECIPES.get(run.recipe).trains == "network")
-        if len(alone) != 1 or alone[0] not in order or began:
+        cheap = {candidate.id for candidate in narrow.candidates if candidate.cheap}
+        further_heads = cheap - {
+            candidate.id for candidate in self.plan.candidates
+        }  # of the same finalist: they would run with nobody
+        if len(alone) != 1 or alone[0] not in order or began or further_heads:
             return None
 
         def worth(less: LessTraining) -> bool:

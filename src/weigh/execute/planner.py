@@ -252,7 +252,7 @@ class Planner:
         """
         assert self.ledger is not None
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
-        refits = refit_seconds(plan, prepared, self.timings, self.clock.best_epochs) * self.clock.pace()
+        refits = refit_seconds(plan, prepared, self.timings, self.clock.best_epochs) * self.clock.pace_of_refits()
         more = bring_back(self.lean, plan.candidates, self.timings, self.ledger.recorded(), self.clock, refits)
         if more is None:
             return self._with_one_more_fold(plan)

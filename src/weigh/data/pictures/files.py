@@ -13,7 +13,7 @@ from weigh.data.rows.folders import FileKind
 from weigh.data.rows.listing import PICTURE_SUFFIXES
 from weigh.media import PICTURES
 
-__all__ = ["PICTURE_FILES", "is_picture_name"]
+__all__ = ["PICTURE_FILES", "begins_like_picture", "is_picture_name"]
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
@@ -31,6 +31,11 @@ def _looks_like_picture(path: Path) -> bool:
             head = file.read(16)
     except OSError:
         return False
+    return begins_like_picture(head)
+
+
+def begins_like_picture(head: bytes) -> bool:
+    """Whether the first bytes (16 are enough) are those of a picture."""
     return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 

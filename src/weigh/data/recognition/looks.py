@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from weigh.data.boxes.columns import columns_of_boxes
 from weigh.data.masks.layouts import is_mask_column
+from weigh.data.pictures.files import begins_like_picture, is_picture_name
 from weigh.data.pictures.tables import picture_columns
 from weigh.data.recognition.sentences import holds_tokens
 from weigh.data.sentences.objects import holds_sentences, json_objects
@@ -124,8 +125,7 @@ def looks_like_packed_files(look: Look, folder: Path | None = None) -> TextTask 
         folder: Where the file is one of several.
     """
     first = look.rows[0] if is_written_as(look.path, PARQUET) and look.rows else {}
-    packed = (n for n, v in first.items() if isinstance(v.get("bytes") if isinstance(v, dict) else v, bytes))
-    name = next(packed, None)
+    name = next((name for name, value in first.items() if _is_packed(value)), None)
     if name is None:
         return None
     return TextTask(
@@ -144,6 +144,13 @@ def looks_like_packed_files(look: Look, folder: Path | None = None) -> TextTask 
             f"x.cast_column(sys.argv[2], d.Image()).save_to_disk('saved')\" {shlex.quote(str(folder or look.path))} {shlex.quote(name)}",
         ),
     )
+
+
+def _is_packed(value: Any) -> bool:
+    """Whether a cell is a file. Bytes alone may be a text without its mark, a hash or a vector, so they have to begin as a picture does."""
+    if isinstance(value, dict):
+        return isinstance(value.get("bytes"), bytes)
+    return isinstance(value, bytes) and begins_like_picture(value)
 
 
 def looks_like_tokens(look: Look) -> TextTask | None:
@@ -228,9 +235,9 @@ def looks_like_texts(look: Look) -> TextTask | None:
 
 
 def _name_one_each(cells: Sequence[str | None]) -> bool:
-    """Whether cells differ as the masks of different pictures do; the labels 0 and 1 may be names of pictures (0.png, 1.png) by chance."""
+    """Whether cells name files, or differ as the masks of different pictures do; the labels 0 and 1 may be names of pictures (0.png, 1.png) by chance."""
     filled = [cell for cell in cells if cell]
-    return len(set(filled)) * 2 > len(filled)
+    return len(set(filled)) * 2 > len(filled) or any(is_picture_name(cell) for cell in filled)
 
 
 def _measured(cells: list[str]) -> bool:

@@ -164,11 +164,11 @@ def refuse_idle(spec: DataSpec, train: Listing, kind: Kind) -> None:
     """
     columns, tables = spec.columns, train.order_source == "table"
     if columns.group is not None and train.group is None:
-        what = text("data.columns.group: {t} has no column '{n}' of groups.", "data.columns.group：{t} 中没有分组列“{n}”。", t=spec.train, n=columns.group)  # fmt: skip
+        what = text("data.columns.group: no column '{n}' of groups is read from {t}.", "data.columns.group：没有从 {t} 读取分组列“{n}”。", t=spec.train, n=columns.group)  # fmt: skip
         why = text("Examples of one group would stand on both sides of a fold.", "同一组的样本会被分到折的两侧。")
         of_paths = text(
-            "Leave it out, or name groups by what stands in the paths (the first: {f}): --set 'data.group_pattern=^([^/:]+)[/:]'",
-            "请去掉该设置，或按路径中的内容分组（第一个路径：{f}）：--set 'data.group_pattern=^([^/:]+)[/:]'",
+            "Leave it out, or set data.group_pattern: a pattern of the paths with what names the group in brackets (the first path: {f}).",
+            "请去掉该设置，或设置 data.group_pattern：匹配路径的模式，用括号括住表示分组的部分（第一个路径：{f}）。",
             f=train.path[0] if train.path else "–",
         )
         table = text("A column needs a table that names the files.", "分组列需要列出文件的表格。")
