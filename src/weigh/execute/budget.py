@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weigh.execute.choices import Choose
-from weigh.execute.refits import everyone_refitted, refit_seconds, refits_of_networks
+from weigh.execute.refits import everyone_refitted, pace_of_refits, refit_seconds, refits_of_networks
 from weigh.language import Text, text
 from weigh.plan.jobs import cut_to_budget, cut_to_time, heads_in, pass_seconds, predict_seconds
 from weigh.plan.prepare import Prepared
@@ -111,12 +111,6 @@ class Clock:
         paces = {kind: _pace(self.predicted[kind], seconds) for kind, seconds in self.took.items() if seconds}
         return paces.get(work, max([1.0, *(pace for kind, pace in paces.items() if kind != "head")]))
 
-    def pace_of_refits(self) -> float:
-        """The same of the refits of networks. Folds that stopped early were faster than predicted for the epochs that they did not run; a refit for a
-        known number of epochs runs all of them.
-        """
-        return max(1.0, self.pace()) if self.best_epochs else self.pace()
-
     def at_its_slowest(self) -> Clock:
         """The same, with networks as slow as the one that took longest against its forecast: others may have stopped early."""
         if self.slowest is None:
@@ -213,7 +207,7 @@ def fits_budget(
     if clock.budget is None:
         return True
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    fixed += refit_seconds(plan, prepared, timings, clock.best_epochs) * clock.pace_of_refits()
+    fixed += refit_seconds(plan, prepared, timings, clock.best_epochs) * pace_of_refits(clock.pace(), clock.best_epochs)
     first = {unit: seconds for unit, seconds in units.items() if not unit[1] or unit[0] in plan.folds}
     runs = sum(1 if name in plan.folds else prepared.spec.design.folds for name, _ in first)
     return fixed + sum(first.values()) / max(1, min(workers, runs)) <= share * clock.left()
@@ -403,4 +397,4 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[s
 def _refits(plan: Plan, prepared: Prepared, timings: dict, clock: Clock) -> dict[str, float]:
     """Candidate -> seconds of its refit, of those that train networks, as these turned out so far."""
     refits = refits_of_networks(plan, prepared, timings, clock.best_epochs)
-    return {name: seconds * clock.pace_of_refits() for name, seconds in refits.items()}
+    return {name: seconds * pace_of_refits(clock.pace(), clock.best_epochs) for name, seconds in refits.items()}
