@@ -3,6 +3,7 @@
     WeighError
     ├── SpecError          study.yaml or an option is wrong (all problems at once)
     ├── DataError          pictures, tables, labels
+    │   ├── ColumnMissing        a column that a setting names is not there
     │   └── FileRefused          no regular file, or more than what may be read
     ├── DesignError        folds, groups, repeats that cannot be made or analysed
     ├── ModelError         a model address, its weights, its preprocessing
@@ -30,6 +31,7 @@ from pathlib import Path
 from weigh.language import Text, text
 
 __all__ = [
+    "ColumnMissing",
     "DataError",
     "DesignError",
     "ExecutionError",
@@ -85,6 +87,10 @@ class SpecError(WeighError):
 
 class DataError(WeighError):
     """Pictures, tables or labels cannot be used as they are."""
+
+
+class ColumnMissing(DataError):
+    """A column that a setting names is not there."""
 
 
 class FileRefused(DataError):

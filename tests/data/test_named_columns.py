@@ -125,6 +125,42 @@ def test_columns_without_names_have_none_of_parts(tmp_path):
         read_tokens(DataSpec(train=str(tmp_path / "data.conll"), columns={"split": "part"}))
 
 
+@pytest.mark.parametrize(("suffix", "separator"), [("txt", ","), ("tab", "\t")])
+def test_a_table_of_another_ending_lacks_the_column_of_parts(tmp_path, suffix, separator):
+    path = tmp_path / f"ner.{suffix}"
+    _rows_with_parts(path, separator)
+    assert (read_tokens(DataSpec(train=str(path)))[0].part == "test").sum() == 2
+    with pytest.raises(DataError, match=r"data\.columns\.split: .* no column 'splt'"):
+        read_tokens(DataSpec(train=str(path), columns={"split": "splt"}))
+
+
+def test_a_table_of_spans_of_another_ending_lacks_the_column_of_parts(tmp_path):
+    _span_table(tmp_path / "ner.txt")
+    assert len(read_tokens(DataSpec(train=str(tmp_path / "ner.txt")))[0]) == 8
+    with pytest.raises(DataError, match=r"data\.columns\.split: .* no column 'splt'"):
+        read_tokens(DataSpec(train=str(tmp_path / "ner.txt"), columns={"split": "splt"}))
+
+
+def test_columns_between_blanks_are_named_whatever_the_ending(tmp_path):
+    lines = ["word ner", *("\n".join(map(" ".join, zip(*row[:2], strict=True))) + "\n" for row in ROWS)]
+    (tmp_path / "data.csv").write_text("\n".join(lines))
+    examples, _ = read_tokens(DataSpec(train=str(tmp_path / "data.csv"), columns={"label": "ner"}))
+    assert len(examples) == 8
+    with pytest.raises(DataError, match=r"data\.label: .* no column 'nothing'"):
+        read_tokens(DataSpec(train=str(tmp_path / "data.csv"), columns={"label": "nothing"}))
+
+
+def test_a_file_of_a_folder_that_lacks_a_named_column_is_not_left_out(tmp_path):
+    _columns(tmp_path / "train.conll")
+    (tmp_path / "test.conll").write_text("Omar\tB-PER\tB-NP\nleft\tO\tB-VP\n\n" * 4)
+    (tmp_path / "about.txt").write_text("Sentences of newspapers, with names of people and places.\n")
+    with pytest.raises(DataError, match=r"data\.label: .*test\.conll names no column 'ner_tags'"):
+        read_tokens(DataSpec(train=str(tmp_path), columns={"label": "ner_tags"}))
+    _columns(tmp_path / "test.conll")
+    _, problems = read_tokens(DataSpec(train=str(tmp_path), columns={"label": "ner_tags"}))
+    assert [p.paths for p in problems if p.kind == "unlabelled"] == [("about.txt",)]
+
+
 # Texts and pictures -------------------------------------------------------------------------------------------------
 
 

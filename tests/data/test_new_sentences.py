@@ -37,7 +37,14 @@ def test_new_sentences_in_any_spelling(tmp_path, spelling):
     assert read_new_texts(tmp_path / f"new.{suffix}", tokens=True) == wanted
 
 
-@pytest.mark.parametrize("content", ["id,note\n1,Anna saw Oslo\n2,we met\n", "a,b\nAnna,saw\nOslo,\n"])
+IDS = [  # called like texts
+    "sentence,word\nSentence: 1,Anna\nSentence: 1,left\n",
+    "sentence,word\nSentence: 1,Anna\nSentence: 2,we\nSentence: 1,left\nSentence: 2,met\n",
+    "document,form\ndoc_1,Anna\ndoc_1,left\n",
+]
+
+
+@pytest.mark.parametrize("content", ["id,note\n1,Anna saw Oslo\n2,we met\n", "a,b\nAnna,saw\nOslo,\n", *IDS])
 def test_a_table_without_tokens_is_no_list_of_words(tmp_path, content):
     (tmp_path / "new.csv").write_text(content)
     with pytest.raises(DataError, match="no column holds tokens"):

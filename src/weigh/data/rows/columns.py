@@ -13,7 +13,7 @@ from pathlib import Path
 from weigh.data.rows.listing import PARTS, Listing, set_aside, set_aside_if_any
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import TableFile
-from weigh.errors import DataError
+from weigh.errors import ColumnMissing, DataError
 from weigh.kinds.base import Kind
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
@@ -140,10 +140,10 @@ def require_column(role: str, name: str | None, present: Sequence[str], table: o
         role: What it is asked for, as `data.columns` calls it.
 
     Raises:
-        DataError: It does.
+        ColumnMissing: It does.
     """
     if name is not None and name not in present:
-        raise DataError(
+        raise ColumnMissing(
             text(
                 "data.columns.{r}: {t} has no column '{n}'.",
                 "data.columns.{r}：{t} 中没有“{n}”列。",

@@ -31,7 +31,7 @@ from weigh.data.tables.cells import Columns, as_cell
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, json_table, read_table
 from weigh.data.tables.text_encoding import read_text
-from weigh.errors import DataError
+from weigh.errors import ColumnMissing, DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
@@ -122,11 +122,11 @@ def _check_named(path: Path, columns: ColumnsSpec, present: Sequence[str], *, nu
         numbered: Columns have numbers, which may be meant.
 
     Raises:
-        DataError: It is not.
+        ColumnMissing: It is not.
     """
     for role, name in zip(("text", "label"), asked_names(columns), strict=True):
         if name is not None and name not in present and not (numbered and name.isdecimal()):
-            raise DataError(
+            raise ColumnMissing(
                 text("data.{r}: {t} has no column '{n}'.", "data.{r}：{t} 中没有“{n}”列。", r=role, t=path, n=name)
                 + nearest_columns(name, present),
                 do=text("Correct the name, or leave the setting out.", "请更正名称，或去掉该设置。"),
@@ -157,10 +157,10 @@ def _from_columns(path: Path, content: str, columns: ColumnsSpec, *, tagged: boo
     """Sentences of a file of columns (CoNLL).
 
     Raises:
-        DataError: A column that the user named is not named in the first line.
+        ColumnMissing: A column that the user named is not named in the first line.
     """
     if tagged and columns.split is not None:
-        raise DataError(
+        raise ColumnMissing(
             text(
                 "data.columns.split: {t} has no columns with names.",
                 "data.columns.split：{t} 的各列没有名称。",
@@ -172,7 +172,7 @@ def _from_columns(path: Path, content: str, columns: ColumnsSpec, *, tagged: boo
     if role is None:
         return column_blocks(content, columns)
     name = columns.text if role == "text" else columns.label
-    raise DataError(
+    raise ColumnMissing(
         text(
             "data.{r}: the first line of {t} names no column '{n}'.",
             "data.{r}：{t} 的首行没有给出名为“{n}”的列。",
@@ -200,19 +200,25 @@ def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None, *, tagge
         table = read_table(path, [n for n in (columns.text, columns.label) if n], encoding=encoding)
     except DataError:
         return None
-    if tagged and is_written_as(path, (".csv", ".tsv", *PARQUET)):
-        _check_named(path, columns, list(table.columns), numbered=not table.named or len(table.columns) < 2)
+    present = list(table.columns)
+    # one column: lines whose cells blanks part, which are read (and checked) as such
+    is_table = is_written_as(path, (".csv", ".tsv", *PARQUET)) and len(present) > 1
+    if tagged and is_table:
+        _check_named(path, columns, present, numbered=not table.named)
     roles = token_columns(table.columns, columns, [] if table.broken else table.lines)
-    if roles is None:
-        with_spans = span_rows(table.columns, columns)
-        if with_spans is None:
-            return None
+    with_spans = span_rows(table.columns, columns) if roles is None else None
+    if roles is None and with_spans is None:
+        return None
+    if tagged and not is_table:
+        _check_named(path, columns, present, numbered=not table.named)
+    if with_spans is not None:
         blocks = row_blocks(list(zip(table.lines, with_spans, strict=True)))  # under the usual names
         blocks.bad |= table.broken
         blocks.left_out += table.broken
         if tagged:
             _note_parts(blocks, table.columns, table.lines, columns)
         return blocks
+    assert roles is not None
     blocks = table_blocks(table.columns, table.lines, roles)
     if tagged:
         _note_parts(blocks, table.columns, table.lines, columns)

@@ -23,7 +23,7 @@ from weigh.data.sentences.blocks import Block, Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
 from weigh.data.sentences.span_words import span_problems
 from weigh.data.tables.text_encoding import encoding_problem
-from weigh.errors import DataError
+from weigh.errors import ColumnMissing, DataError
 from weigh.files import check_texts
 from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
@@ -32,7 +32,7 @@ from weigh.media import medium_named
 from weigh.notices import Progress
 from weigh.problem import Problem
 from weigh.settings import user_path
-from weigh.spec import DataSpec
+from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = ["read_tokens"]
 
@@ -77,14 +77,18 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
     candidates: list[Candidate] = []
     untagged: list[str] = []
     error: DataError | None = None
+    misnamed: list[tuple[Path, ColumnMissing]] = []
     for file in text_files(path):
         try:
             candidates.append(_candidate(file, part_within(file, path), spec))
         except DataError as problem:
             error = error or problem
+            if isinstance(problem, ColumnMissing):
+                misnamed.append((file, problem))
             untagged.append(file.relative_to(path).as_posix())
     if not candidates:
         raise error or DataError(text("{f} holds no files of text.", "{f} 中没有文本文件。", f=path))
+    _require_names(misnamed, candidates, spec)
     kept, problems = choose_versions(candidates, path)
     if untagged:
         problems.append(
@@ -101,6 +105,22 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
             )
         )
     return _from_files(kept, path, problems, spec)
+
+
+def _require_names(misnamed: Sequence[tuple[Path, ColumnMissing]], read: Sequence[Candidate], spec: DataSpec) -> None:
+    """Nothing, or the error that a file lacks a column which the user named, though it holds sentences with labels that no other file has.
+
+    Raises:
+        ColumnMissing: It does.
+    """
+    for file, problem in misnamed:
+        try:
+            unnamed = read_token_file(file, ColumnsSpec(tag_names=spec.columns.tag_names), encoding=spec.encoding)
+        except DataError:  # no sentences with labels, whatever they are called
+            continue
+        rows = {s.tokens for s in unnamed.sentences}
+        if all(len(rows & {*one.keys}) * 2 < len(rows) for one in read):  # no other version of a file that was read
+            raise problem
 
 
 def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:

@@ -13,7 +13,7 @@ from typing import Any
 
 from weigh.data.sentences.columns import column_tokens, has_tagged_lines
 from weigh.data.sentences.objects import TEXT, TOKENS, WORD, as_object, json_objects, list_columns, text_of
-from weigh.data.sentences.tables import table_sentences
+from weigh.data.sentences.tables import are_words, table_sentences
 from weigh.data.tables.table_files import (
     JSON,
     PARQUET,
@@ -76,7 +76,7 @@ def _from_texts(table: TableFile, content: str) -> Sentences | None:
         return _cut(texts) if _are_texts(texts) else None
     names = {name.casefold(): name for name in table.columns} if table.named else {}
     name = next((names[one.casefold()] for one in TEXT if one.casefold() in names), None)
-    if name is None or not _are_texts(table.columns[name]):
+    if name is None or not _are_texts(table.columns[name]) or _names_sentences(name, table):
         return None
     return _cut(whole_table(table).columns[name])
 
@@ -85,6 +85,13 @@ def _are_texts(cells: Sequence[str | None]) -> bool:
     """Whether most cells hold several words: a column of tokens may be called "text" too."""
     filled = [cell for cell in cells if cell]
     return sum(len(WORD.findall(cell)) > 1 for cell in filled) * 2 > len(filled)
+
+
+def _names_sentences(name: str, table: TableFile) -> bool:
+    """Whether a column says only to which sentence each row belongs: another holds the words, or what it says comes again and again."""
+    others = [other for other in table.columns if other != name and other.casefold() in TOKENS]
+    cells = table.columns[name]
+    return any(are_words(table.columns[other], other) for other in others) or len({*cells} - {None}) * 2 <= len(cells)
 
 
 def _cut(texts: Sequence[str | None]) -> Sentences:

@@ -21,7 +21,7 @@ from weigh.data.sentences.objects import TAGS, TOKENS
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns
 from weigh.spec import ColumnsSpec
 
-__all__ = ["SENTENCE", "TokenColumns", "table_blocks", "table_sentences", "token_columns"]
+__all__ = ["SENTENCE", "TokenColumns", "are_words", "table_blocks", "table_sentences", "token_columns"]
 
 MOST = 0.9  # share of rows that must fit
 LOOK = 2_000  # rows that decide
@@ -162,7 +162,7 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
         if tag is None and (not scheme or (scheme == "bare" and tags.casefold() not in TAGS)):
             continue
         rest = {n: cells for n, cells in columns.items() if n != tags}
-        words = [n for n in _ranked(list(rest), TOKENS, token) if _are_words(rest[n], n)]
+        words = [n for n in _ranked(list(rest), TOKENS, token) if are_words(rest[n], n)]
         if words:
             tokens = words[0]
             sentence, filled = _sentence_column({n: c for n, c in rest.items() if n != tokens}, columns[tokens])
@@ -181,12 +181,12 @@ def _untagged(columns: Columns) -> TokenColumns | None:
         if cells and all(cell[:1] in (LIST_SEPARATOR, "[") for cell in cells):
             return TokenColumns(name, None, lists=True)
         sentence, filled = _sentence_column({n: c for n, c in columns.items() if n != name}, columns[name])
-        if sentence is not None and _are_words(columns[name], name):
+        if sentence is not None and are_words(columns[name], name):
             return TokenColumns(name, None, sentence, filled=filled)
     return None
 
 
-def _are_words(cells: Sequence[str | None], name: str) -> bool:
+def are_words(cells: Sequence[str | None], name: str) -> bool:
     """Short cells, mostly filled, that are neither all numbers nor the name of a sentence."""
     filled = [cell for cell in cells if cell]
     if len(filled) < 0.5 * len(cells) or not filled or (SENTENCE.search(name) and name.casefold() not in TOKENS):
