@@ -161,6 +161,38 @@ def test_a_file_of_a_folder_that_lacks_a_named_column_is_not_left_out(tmp_path):
     assert [p.paths for p in problems if p.kind == "unlabelled"] == [("about.txt",)]
 
 
+@pytest.mark.parametrize("orient", ["split", "columns", "index"])
+def test_columns_of_a_frame_of_pandas_are_named(tmp_path, orient):
+    cells = [(str(i), *pair, part) for i, (row, part) in enumerate(zip(ROWS, PARTS, strict=True)) for pair in zip(*row[:2], strict=True)]  # fmt: skip
+    names = ["sentence_id", "word", "tag", "fold_of"]
+    whole = {
+        "split": {"columns": names, "index": [*range(len(cells))], "data": cells},
+        "columns": {n: {str(i): c for i, c in enumerate(column)} for n, column in zip(names, zip(*cells, strict=True), strict=True)},
+        "index": {str(i): dict(zip(names, row, strict=True)) for i, row in enumerate(cells)},
+    }  # fmt: skip
+    (tmp_path / "data.json").write_text(json.dumps(whole[orient]))
+    asked = {"text": "word", "label": "tag", "split": "fold_of"}
+    examples, _ = read_tokens(DataSpec(train=str(tmp_path / "data.json"), columns=asked))
+    assert set(examples.classes) == {"PER", "LOC"}
+    assert (examples.part == "test").sum() == 2
+    for role in asked:
+        with pytest.raises(DataError, match=f"{role}: .* no column 'nothing'"):
+            read_tokens(DataSpec(train=str(tmp_path / "data.json"), columns={**asked, role: "nothing"}))
+
+
+def test_names_inside_the_data_of_label_studio(tmp_path):
+    def task(i, _):
+        value = {"start": 0, "end": 4, "labels": ["PER"]}
+        data = {"title": f"News {i}", "body": f"Anna saw Oslo {i}", "part_of": PARTS[i]}
+        return {"id": i, "data": data, "annotations": [{"result": [{"type": "labels", "value": value}]}]}
+
+    _objects_with_parts(tmp_path / "data.jsonl", task, "note")
+    asked = {"text": "body", "split": "part_of"}
+    examples, _ = read_tokens(DataSpec(train=str(tmp_path / "data.jsonl"), columns=asked))
+    assert {row[:3] for row in examples.rows} == {("Anna", "saw", "Oslo")}
+    assert (examples.part == "test").sum() == 2
+
+
 # Texts and pictures -------------------------------------------------------------------------------------------------
 
 

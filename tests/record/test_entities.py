@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
 
@@ -191,6 +192,32 @@ def test_spans_that_do_not_fit_are_named(tmp_path):
     assert "one.jsonl" in said["offsets"]
     with pytest.raises(DataError, match=r"two.jsonl: 1 text cannot be used \(first: row 4\): entities that overlap"):
         weigh.read_predictions(file("two.jsonl", [*rows[:3], overlapping, *rows[4:]]), gold=one)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_submission_may_call_its_columns_otherwise(tmp_path, suffix):
+    rows = [(f"Anna went to Graz {i}", [[0, 4, "PER"], [13, 17, "LOC"]][: 1 + i % 2]) for i in range(12)]
+
+    def file(name, texts, label):
+        path = tmp_path / f"{name}.{suffix}"
+        written = [{texts: text, label: json.dumps(spans) if suffix == "csv" else spans} for text, spans in rows]
+        if suffix == "csv":
+            pl.DataFrame(written).write_csv(path)
+        elif suffix == "parquet":
+            listed = [
+                {texts: r[texts], label: [{"start": a, "end": b, "label": k} for a, b, k in r[label]]} for r in written
+            ]
+            pl.DataFrame(listed).write_parquet(path)
+        else:
+            path.write_text("".join(json.dumps(row) + "\n" for row in written))
+        return path
+
+    gold = file("gold", "body", "entities")
+    one = file("one", "text", "spans")
+    settings = ["data.text=body", "data.label=entities"]
+    assert len(weigh.read_predictions(one, gold=gold, settings=settings).results.examples) == 12
+    with pytest.raises(DataError, match=r"data\.text: .*one.* has no column 'body'"):
+        weigh.read_predictions(gold, gold=one, settings=settings)
 
 
 def test_a_broken_row_of_a_table_of_texts_is_set_aside_for_all(tmp_path):

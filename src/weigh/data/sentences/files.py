@@ -76,7 +76,7 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
     Args:
         columns: `text` and `label` may name columns, or number them from 1; default: told from what they hold. `tag_names` names
             numeric tags.
-        tagged: Whether it must hold an entity; a system's output may have none.
+        tagged: Whether it must hold an entity, and the columns that are named; a system's output may have neither.
 
     Raises:
         DataError: Not readable, it holds no tokens with tags, or a column that `columns` names is not there.
@@ -89,8 +89,11 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
         lost = content.count("\ufffd")
         if is_written_as(path, JSON):
             rows = list(json_objects(path, content))
+            present = _names_of(path, content, rows, columns)
             if tagged:
-                _check_named(path, columns, names_in(rows), numbered=False)
+                _check_named(path, columns, present, numbered=False)
+            else:
+                columns = _there(columns, present)
             blocks = row_blocks(rows, columns)
             cells, lines = _short_cells(rows, columns), [number for number, _ in rows]
             if not blocks.blocks and not blocks.spanned and not blocks.unfit:
@@ -99,7 +102,8 @@ def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, en
                 if roles is not None:
                     cells, lines = table.columns, table.lines
                     blocks = table_blocks(cells, lines, roles)
-            if tagged:
+            if tagged and (blocks.blocks or blocks.spanned):
+                require_column("split", columns.split, list(cells), path)
                 _note_parts(blocks, cells, lines, columns)
         elif is_written_as(path, (".csv",)) or not (_is_in_columns(content) or columns.label.isdecimal()):
             blocks = _from_table(path, columns, encoding, tagged=tagged)
@@ -134,6 +138,28 @@ def _check_named(path: Path, columns: ColumnsSpec, present: Sequence[str], *, nu
     require_column("split", columns.split, present, path)
 
 
+def _names_of(path: Path, content: str, rows: Sequence[tuple[int, Any]], columns: ColumnsSpec) -> list[str]:
+    """What a file of JSON calls what it holds; where names are asked for that no object has, also as a frame of pandas gives them."""
+    names = names_in(rows)
+    if {*asked_names(columns), columns.split} <= {None, *names}:
+        return names
+    try:
+        return list(dict.fromkeys([*names, *json_table(path, content).columns]))
+    except DataError:  # no table
+        return names
+
+
+def _there(columns: ColumnsSpec, present: Sequence[str]) -> ColumnsSpec:
+    """The names without those that a file does not have: a system may call texts and labels otherwise than the gold file."""
+    asked_text, asked_label = asked_names(columns)
+    return columns.model_copy(
+        update={
+            "text": asked_text if asked_text in present else None,
+            "label": asked_label if asked_label in present else "label",
+        }
+    )
+
+
 def _is_in_columns(content: str) -> bool:
     """Whether lines are tokens with tags; those of a table with tabs that numbers its sentences are rows."""
     return has_tagged_lines(content) and not numbers_sentences(content)
@@ -143,7 +169,12 @@ def _short_cells(numbered: Sequence[tuple[int, Any]], columns: ColumnsSpec) -> C
     """What objects say in fields that may name their part."""
     wholes = [as_object(row) or {} for _, row in numbered]
     names = [name for name in names_in(numbered) if name == columns.split or name.casefold() in SPLITS]
-    return {name: [as_cell(whole.get(name)) for whole in wholes] for name in names}
+    cells = {name: [as_cell(whole.get(name)) for whole in wholes] for name in names}
+    asked = columns.split
+    if asked in cells:  # Label Studio has what it was given one level deeper
+        inner = [whole["data"] if isinstance(whole.get("data"), dict) else {} for whole in wholes]
+        cells[asked] = [as_cell(whole.get(asked, deep.get(asked))) for whole, deep in zip(wholes, inner, strict=True)]
+    return cells
 
 
 def _note_parts(blocks: Blocks, cells: Columns, lines: Sequence[int], columns: ColumnsSpec) -> None:
@@ -188,6 +219,7 @@ def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None, *, tagge
     """Sentences of a table; None where it is none, or holds neither tokens nor entities."""
     if is_written_as(path, PARQUET):
         frame = read_parquet(path)
+        columns = columns if tagged else _there(columns, frame.columns)
         sample = frame.head(SAMPLE).to_dicts()
         if list_columns(sample, columns) is None and holds_sentences(sample, columns):
             rows = list(enumerate(frame.to_dicts(), 1))
@@ -201,6 +233,7 @@ def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None, *, tagge
     except DataError:
         return None
     present = list(table.columns)
+    columns = columns if tagged else _there(columns, present)
     # one column: lines whose cells blanks part, which are read (and checked) as such
     is_table = is_written_as(path, (".csv", ".tsv", *PARQUET)) and len(present) > 1
     if tagged and is_table:

@@ -247,7 +247,9 @@ def text_of(row: dict[str, Any], asked: str | None = None) -> str | None:
     names = TEXT if asked is None else (asked,)
     written: Any = next((row[name] for name in names if isinstance(row.get(name), str)), None)
     if written is None and isinstance(row.get("data"), dict):  # Label Studio
-        written = next((value for value in row["data"].values() if isinstance(value, str)), None)
+        inner = row["data"]
+        values = inner.values() if asked is None else [inner.get(asked)]
+        written = next((value for value in values if isinstance(value, str)), None)
     return written
 
 
