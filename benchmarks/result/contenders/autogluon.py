@@ -52,7 +52,9 @@ def train(work: Work) -> Trained:
         path=str(Path(work.scratch) / "autogluon"), verbosity=1,
     )  # fmt: skip
     table = pd.DataFrame({column: [str(item) for item in items], "label": [work.classes[i] for i in labels]})
-    predictor.fit(table, hyperparameters=settings, time_limit=max(work.deadline - time.time(), 1.0), seed=1)
+    kinds = {column: "image_path" if pictures else "text"}  # by itself it takes Chinese, which has no spaces, for categories
+    limit = max(work.deadline - time.time(), 1.0)
+    predictor.fit(table, hyperparameters=settings, column_types=kinds, time_limit=limit, seed=1)
 
     def predict() -> list[int]:
         test, _ = read_test(work)
