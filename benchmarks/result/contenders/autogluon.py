@@ -52,7 +52,8 @@ def train(work: Work) -> Trained:
         path=str(Path(work.scratch) / "autogluon"), verbosity=1,
     )  # fmt: skip
     table = pd.DataFrame({column: [str(item) for item in items], "label": [work.classes[i] for i in labels]})
-    kinds = {column: "image_path" if pictures else "text"}  # by itself it takes Chinese, which has no spaces, for categories
+    # By itself it takes Chinese texts, which have no spaces, for categories.
+    kinds = {column: "image_path" if pictures else "text"}
     limit = max(work.deadline - time.time(), 1.0)
     predictor.fit(table, hyperparameters=settings, column_types=kinds, time_limit=limit, seed=1)
 

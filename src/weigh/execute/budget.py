@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weigh.execute.choices import Choose
-from weigh.execute.refits import everyone_refitted, pace_of_refits, refit_seconds, refits_of_networks
+from weigh.execute.refits import everyone_refitted, refit_seconds, refits_of_networks
 from weigh.language import Text, text
 from weigh.plan.jobs import cut_to_budget, cut_to_time, heads_in, pass_seconds, predict_seconds
 from weigh.plan.prepare import Prepared
@@ -207,7 +207,7 @@ def fits_budget(
     if clock.budget is None:
         return True
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    fixed += refit_seconds(plan, prepared, timings, clock.best_epochs) * pace_of_refits(clock.pace(), clock.best_epochs)
+    fixed += refit_seconds(plan, prepared, timings, clock.best_epochs, clock.pace())
     first = {unit: seconds for unit, seconds in units.items() if not unit[1] or unit[0] in plan.folds}
     runs = sum(1 if name in plan.folds else prepared.spec.design.folds for name, _ in first)
     return fixed + sum(first.values()) / max(1, min(workers, runs)) <= share * clock.left()
@@ -254,7 +254,8 @@ def impossible_networks(
     networks = tuple(c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network")
     units, fixed = _missing_seconds(replace(plan, candidates=networks), prepared, timings, recorded, clock)
     first = {unit: seconds / workers for unit, seconds in units.items() if not unit[1]}
-    refits, everyone = _refits(plan, prepared, timings, clock), everyone_refitted(prepared)
+    refits = refits_of_networks(plan, prepared, timings, clock.best_epochs, clock.pace())
+    everyone = everyone_refitted(prepared)
     return cut_to_time(first, fixed, refits, refits.keys(), clock.left(), all_refitted=everyone)[1]
 
 
@@ -276,7 +277,8 @@ def keep_time(
     if clock.budget is None:
         return plan, frozenset(), None
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    refits, everyone = _refits(plan, prepared, timings, clock), everyone_refitted(prepared)
+    refits = refits_of_networks(plan, prepared, timings, clock.best_epochs, clock.pace())
+    everyone = everyone_refitted(prepared)
     stoppable = set(list(refits)[len(refits) == len(plan.candidates) :]) if not racing else set()
     shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
@@ -392,9 +394,3 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[s
     )
     fixed += refit_seconds(plan, prepared, timings)
     return seconds, fixed
-
-
-def _refits(plan: Plan, prepared: Prepared, timings: dict, clock: Clock) -> dict[str, float]:
-    """Candidate -> seconds of its refit, of those that train networks, as these turned out so far."""
-    refits = refits_of_networks(plan, prepared, timings, clock.best_epochs)
-    return {name: seconds * pace_of_refits(clock.pace(), clock.best_epochs) for name, seconds in refits.items()}

@@ -105,11 +105,10 @@ class Fitting:
         """
         alone = networks_of(narrow)
         began = any(run.key in self.recorded for run in narrow.runs if RECIPES.get(run.recipe).trains == "network")
-        cheap = {candidate.id for candidate in narrow.candidates if candidate.cheap}
-        further_heads = cheap - {
-            candidate.id for candidate in self.plan.candidates
-        }  # of the same finalist: they would run with nobody
-        if len(alone) != 1 or alone[0] not in order or began or further_heads:
+        heads = {candidate.id for candidate in self.plan.candidates}
+        # heads that only the finalist has would otherwise run with nobody
+        more_heads = any(candidate.cheap and candidate.id not in heads for candidate in narrow.candidates)
+        if len(alone) != 1 or alone[0] not in order or began or more_heads:
             return None
 
         def worth(less: LessTraining) -> bool:

@@ -36,7 +36,7 @@ from weigh.execute.left_out import LeftOut, joined, too_short_for, with_heads, w
 from weigh.execute.less_training import Fitting, all_at_once, may_train_less, networks_of
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
-from weigh.execute.refits import pace_of_refits, refit_seconds
+from weigh.execute.refits import refit_seconds
 from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
@@ -252,9 +252,7 @@ class Planner:
         """
         assert self.ledger is not None
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
-        refits = refit_seconds(plan, prepared, self.timings, self.clock.best_epochs) * pace_of_refits(
-            self.clock.pace(), self.clock.best_epochs
-        )
+        refits = refit_seconds(plan, prepared, self.timings, self.clock.best_epochs, self.clock.pace())
         more = bring_back(self.lean, plan.candidates, self.timings, self.ledger.recorded(), self.clock, refits)
         if more is None:
             return self._with_one_more_fold(plan)

@@ -15,31 +15,33 @@ from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan, refit_run
 from weigh.run import RECIPES, Candidate
 
-__all__ = ["everyone_refitted", "pace_of_refits", "refit_seconds", "refits_of_networks"]
+__all__ = ["everyone_refitted", "refit_seconds", "refits_of_networks"]
 
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 Known = Mapping[str, Sequence[int]]  # candidate -> epochs that runs of its cross-validation chose (`Clock.best_epochs`)
 UNKNOWN: Known = MappingProxyType({})
 
 
-def refit_seconds(plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN) -> float:
-    """Predicted time of the refits that follow."""
-    return _seconds(plan, prepared, timings, plan.candidates, known)
-
-
-def refits_of_networks(plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN) -> dict[str, float]:
-    """Candidate -> predicted seconds of its refit, of those that train networks."""
-    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-    return {c.id: _seconds(plan, prepared, timings, [c], known) for c in networks}
-
-
-def pace_of_refits(pace: float, known: Known) -> float:
-    """How many times as long as predicted refits may take. Folds that stopped early were faster than predicted for the epochs that they did not run; a
-    refit for a known number of epochs runs all of them.
+def refit_seconds(plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN, pace: float = 1.0) -> float:
+    """Predicted time of the refits that follow.
 
     Args:
-        pace: Of the networks so far (`Clock.pace`).
+        pace: How many times as long as predicted networks took so far (`Clock.pace`).
     """
+    return _seconds(plan, prepared, timings, plan.candidates, known) * _pace_of_refits(pace, known)
+
+
+def refits_of_networks(
+    plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN, pace: float = 1.0
+) -> dict[str, float]:
+    """Candidate -> predicted seconds of its refit, of those that train networks; arguments as for `refit_seconds`."""
+    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
+    factor = _pace_of_refits(pace, known)
+    return {c.id: _seconds(plan, prepared, timings, [c], known) * factor for c in networks}
+
+
+def _pace_of_refits(pace: float, known: Known) -> float:
+    """Folds that stopped early were faster than predicted for the epochs that they did not run; a refit for a known number of epochs runs all of them."""
     return max(1.0, pace) if known else pace
 
 
