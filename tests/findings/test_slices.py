@@ -12,7 +12,8 @@ from scipy.stats import binom
 
 from benchmarks.audit.box_designs import BoxDesign
 from benchmarks.audit.box_rows import box_study
-from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
+from weigh.findings.evidence import read_evidence
 from weigh.findings.slices import Slice, _score, find
 from weigh.kinds.base import rows_of
 from weigh.kinds.boxes import BOXES
@@ -100,6 +101,22 @@ def test_groups_make_a_slice_less_certain():
     assert width(grouped) > 1.3 * width(alone)
 
 
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "auroc", "matthews", "log_loss"])
+def test_the_score_of_a_slice_is_as_sure_as_a_study_of_its_examples(primary):
+    """The share of the data that a slice is was once counted twice: 60 of 1,000 examples had the interval of four."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 1000, [0.6, 0.4])
+    logits = simulate_logits(rng, target, separation=1.5, repeats=2)
+    fold, few = assign_folds(rng, target, 5, 2), np.arange(1000) < 60
+    options = {"metrics": {"primary": primary}, "winner": "w"}
+    (finding,) = find(
+        make_results({"w": logits}, target, fold=fold, slices={"site": np.where(few, "a", "b")}, **options)
+    )
+    shown = next(row["score"] for row in finding.table if row["value"] == "a")
+    alone = read_evidence(make_results({"w": logits[:, few]}, target[few], fold=fold[:, few], **options)).scores["w"]
+    assert shown == alone.format()
+
+
 def test_column_with_too_many_values_is_said_to_be_left_out():
     rng = np.random.default_rng(4)
     target = simulate_target(rng, 100)
@@ -145,8 +162,7 @@ def test_average_precision_of_a_small_rest_is_no_yardstick():
     large = Slice("site", "b", ~few)
     weights, options = np.ones((1, 100)), {"level": 0.95, "tests": 2, "claim": "these_models"}
     own, other = (
-        _score(large, m, out_of_fold, study.units, weights, **options)
-        for m in (measured, replace(measured, metric=plain))
+        _score(large, m, out_of_fold, study.units, **options) for m in (measured, replace(measured, metric=plain))
     )
     too_high = resample(measured, weights, study.units, few[None]).parts.too_high
     assert 0.001 < too_high < 0.1
@@ -160,7 +176,6 @@ def test_average_precision_of_a_small_rest_is_no_yardstick():
         measured,
         SimpleNamespace(kind=BOXES, target=target, present=measured.present),
         study.units,
-        weights,
         **options,
     )
     assert (alone.shortfall, alone.reason) == (None, "too few of a class to tell")

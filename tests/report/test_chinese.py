@@ -14,6 +14,7 @@ from weigh.report.html import render_html
 from weigh.report.markdown import render_markdown
 from weigh.report.methods import method_in_words
 from weigh.report.terminal import render_terminal
+from weigh.stats.interval import METHODS
 
 NAMES = [
     "AUROC",
@@ -161,7 +162,9 @@ def test_no_english_word_stands_in_the_chinese_report(name):
     [
         ("count", "计数"),
         ("influence of groups and runs", "按组"),
-        ("Bayesian bootstrap over examples, t, Bonferroni over 12 slices", "12 个子集"),
+        (f"{METHODS['this_data'].format(u='groups')}, t, Bonferroni over 12 slices", "12 个子集"),
+        (f"{METHODS['these_models'].format(u='examples')}, t, Bonferroni over 12 slices", "按样本"),
+        ("power laws with exponents from -1 to 2.5, weighted by their fit", "-1 到 2.5"),
         ("paired influence of each on the difference over groups, simultaneous over all pairs", "按组"),
         ("no interval: fewer than 10 independent examples", "独立样本太少"),
     ],

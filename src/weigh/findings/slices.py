@@ -11,6 +11,7 @@ The correction matters: among 40 slices that do not differ, two look "significan
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +27,9 @@ from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import Claim, estimate_of, quantile, sampling_variance
+from weigh.stats.interval import METHODS, Claim, quantile, sampling_variance, score_estimate
 from weigh.stats.multiple import holm
-from weigh.stats.resampling import Units, draw_weights, make_units, resample
+from weigh.stats.resampling import Units, make_units, resample
 
 __all__ = ["MOST_VALUES", "find"]
 
@@ -37,7 +38,6 @@ LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to
 DESCRIBED = "described, not compared"
 # Fewer examples than this of a class that occurs in the slice: also too few, since its recall would stand on single examples.
 LEAST_OF_CLASS = 5
-DRAWS = 400  # enough, since only a standard deviation is computed from them
 CLAIM = "this_data"  # of predictions that others made with trained models: "these_models"
 CLASS = ""  # the "column" of slices by class
 NAMED = 3  # slices that a sentence names
@@ -83,7 +83,6 @@ def find(results: Results) -> list[Finding]:
     if not slices:
         return []  # one class and no metadata: there are no parts
     units, whole = evidence.units, evidence.measured[winner]
-    weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
     recognised = out_of_fold.measured(METRICS.get("accuracy")) if out_of_fold.kind.exclusive else None
@@ -92,7 +91,7 @@ def find(results: Results) -> list[Finding]:
         if s.column == CLASS:
             label = results.examples.classes.index(s.value)
             measured = recognised or _measure_recall(out_of_fold, whole, label)
-        scored.append(_score(s, measured, out_of_fold, units, weights, **options))
+        scored.append(_score(s, measured, out_of_fold, units, **options))
     return [_finding(results, winner, scored, left_out, units)]
 
 
@@ -158,7 +157,6 @@ def _score(
     measured: MeasuredDesign,
     out_of_fold: OutOfFold,
     units: Units,
-    weights: np.ndarray,
     *,
     level: float,
     tests: int,
@@ -167,16 +165,16 @@ def _score(
     """The slice's score and, where it can be judged, how far it falls short of the rest."""
     others = out_of_fold.present.any(axis=0) & ~s.member
     n, inside, outside = int(s.member.sum()), len(np.unique(units.of[s.member])), len(np.unique(units.of[others]))
-    everywhere = np.ones((measured.repeats, 1), dtype=bool)
-    mine = resample(measured, weights, units, everywhere & s.member)
+    everywhere, same = np.ones((measured.repeats, 1), dtype=bool), np.ones((1, measured.n))
+    mine = resample(measured, same, units, everywhere & s.member)
     if not math.isfinite(mine.overall):
         return Scored(s, n, inside, None, None, math.nan, "not defined here")
     own_units = make_units(
         out_of_fold.kind, out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None
     )
-    score = estimate_of(mine, own_units, measured.metric, claim=claim, level=level)
+    score = score_estimate(_alone(measured, s.member), own_units, claim=claim, level=level)
     reason = _too_few(s, out_of_fold, units)
-    rest = resample(measured, weights, units, everywhere & ~s.member)
+    rest = resample(measured, same, units, everywhere & ~s.member)
     if reason or not math.isfinite(rest.overall):
         return Scored(s, n, inside, score, None, math.nan, reason or "the rest cannot be scored")
     sign = 1.0 if measured.metric.greater_is_better else -1.0
@@ -202,9 +200,15 @@ def _score(
         n=inside,
         n_unit=units.name,
         unit=measured.metric.unit,
-        method=f"Bayesian bootstrap over {units.name}, t, Bonferroni over {tests} slices",
+        method=f"{METHODS[claim].format(u=units.name)}, t, Bonferroni over {tests} slices",
     )
     return Scored(s, n, inside, score, shortfall, _upper_tail((short - generous) / error, freedom), "")
+
+
+def _alone(measured: MeasuredDesign, member: np.ndarray) -> MeasuredDesign:
+    """The design of these examples `(n,)` alone: what the others are says nothing about how sure the score of these is."""
+    statistics, fold, present = (values[:, member] for values in (measured.statistics, measured.fold, measured.present))
+    return replace(measured, statistics=statistics, fold=fold, present=present, target=measured.target[member])
 
 
 def _upper_tail(t: float, freedom: float) -> float:

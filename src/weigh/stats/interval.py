@@ -30,6 +30,7 @@ from weigh.stats.limits import distances
 from weigh.stats.resampling import SMALLEST_FOLD, Measured, Resample, Units, resample
 
 __all__ = [
+    "METHODS",
     "Claim",
     "Variance",
     "between_folds",
@@ -168,7 +169,7 @@ def student(normal: float, freedom: float) -> float:
     return float(stdtrit(freedom, ndtr(normal)))
 
 
-METHODS = {
+METHODS: dict[str, str] = {  # of intervals, with a blank for what is independent
     "these_models": "influence of {u}",
     "this_data": "influence of {u} with their part in training and the variance between runs",
     "new_data": "influence of {u} with their part in training and the variance between runs",
