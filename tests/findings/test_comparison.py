@@ -177,6 +177,16 @@ def test_losses_are_turned_so_that_positive_is_better():
     assert pair.estimates["difference"].unit == "nats"
 
 
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "log_loss"])
+def test_the_figure_of_many_candidates_tells_how_far_the_winner_is_ahead(primary):
+    """Of an error that is smaller by 0.2 the winner is ahead by 0.2, not by −0.2."""
+    results = study([2.5, *[0.5] * 9], repeats=2, metrics={"primary": primary}, winner="m0")
+    rest = comparison.find(results)[0]
+    assert "ahead" in rest.figure.title.en
+    assert {row["relation"] for row in rest.figure.rows} == {"better"}
+    assert all(row["high"] > row["value"] > row["low"] > 0 for row in rest.figure.rows)
+
+
 def test_a_given_winner_that_is_worse_is_not_called_better():
     results = study([0.5, 2.5], winner="m0")
     pair = comparison.find(results)[0]

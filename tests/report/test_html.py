@@ -164,6 +164,19 @@ def test_no_figure_fails_and_none_breaks_out(kind, rows, language):
         assert 0 <= float(name) <= 100
 
 
+def test_an_end_of_an_interval_keeps_its_side_of_zero_in_figures():
+    row = {"candidate": "a", "other": "b", "relation": "better", "value": 0.004, "low": 0.0003, "high": 0.008}
+    loss = row | {"other": "c", "relation": "undecided", "value": 2.0, "low": -0.04, "high": 4.0}
+    title = Text(en="t", zh="t")
+    small = str(draw_figure(Figure(kind="differences", title=title, rows=[row], options={"rope": 0.0004}), "en"))
+    assert "<b>0.0040</b>" in small
+    assert "[0.0003, 0.0080]" in small
+    assert "[-0.0004, 0.0004]" in small
+    assert "[-0.04, 4.00]" in str(draw_figure(Figure(kind="differences", title=title, rows=[loss]), "en"))
+    least = row | {"value": 0.0004}
+    assert "0.0004" in str(draw_figure(Figure(kind="matrix", title=title, rows=[least]), "en"))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_text(words):

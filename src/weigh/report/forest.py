@@ -78,7 +78,7 @@ def draw_forest(
     if reference is not None and reference_label:
         keys.append(_key("line", f"{reference_label} {scale.write(reference)}"))
     if band is not None and band_label:
-        keys.append(_key("band", f"{band_label} [{scale.write(band[0])}, {scale.write(band[1])}]"))
+        keys.append(_key("band", f"{band_label} [{scale.write(band[0], *band)}, {scale.write(band[1], *band)}]"))
     return Markup(
         '<div class="plot" tabindex="0" role="group" aria-label="{title}">'
         '<table class="forest" role="table"><caption><b>{title}</b>{keys}</caption>'
@@ -149,18 +149,22 @@ def _numbers(bar: Bar, scale: Scale) -> Markup:
         return Markup("")
     if bar.low is None or bar.high is None:
         return Markup("<b>{}</b>").format(scale.write(bar.value))
-    return Markup('<b>{}</b> <span class="ci">[{}, {}]</span>').format(
-        scale.write(bar.value), scale.write(bar.low), scale.write(bar.high)
-    )
+    return Markup('<b>{}</b> <span class="ci">[{}, {}]</span>').format(*_written(bar, scale))
+
+
+def _written(bar: Bar, scale: Scale) -> list[str]:
+    """Value, low and high: an end is never rounded so far that it changes its side of zero."""
+    return [scale.write(number, bar.low, bar.high) for number in (bar.value, bar.low, bar.high)]
 
 
 def _interval(bar: Bar, scale: Scale) -> Markup:
     """The line from low to high and the mark of the value, with one tip for both."""
     y = HEIGHT / 2
-    tip = f"{bar.label}: {scale.write(bar.value)}"
+    value, low, high = _written(bar, scale)
+    tip = f"{bar.label}: {value}"
     line = Markup("")
     if bar.low is not None and bar.high is not None:
-        tip += f" [{scale.write(bar.low)}, {scale.write(bar.high)}]"
+        tip += f" [{low}, {high}]"
         line = Markup('<line class="range" x1="{}%" x2="{}%" y1="{}" y2="{}"/>').format(
             scale.place(bar.low), scale.place(bar.high), y, y
         )

@@ -17,6 +17,7 @@ from weigh.report.rows import field_title, isolated, join, label_of, plain_label
 from weigh.report.scale import finite
 from weigh.report.visible import visible
 from weigh.report.words import RELATIONS, say
+from weigh.stats.estimate import digits_that_show
 
 __all__ = ["draw_classes", "draw_confusion", "draw_matrix"]
 
@@ -107,7 +108,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
                 continue
             relation, value = relations[name, other]
             word = RELATIONS[relation].render(language) if relation in RELATIONS else visible(relation)
-            shown = "" if value is None else number(value, 3 if abs(value) < 1 else 1)
+            shown = "" if value is None else number(value, digits_that_show([value], 3 if abs(value) < 1 else 1))
             if len(names) > CANDIDATES_SHOWN:
                 cells.append(
                     Markup('<td class="relation {}" title="{} {}"><span aria-hidden="true">{}</span></td>').format(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weigh.report.quantities import number
+from weigh.stats.estimate import digits_that_show
 
 __all__ = ["Scale", "finite", "make_scale"]
 
@@ -31,9 +32,9 @@ class Scale:
         low, high, at = (math.log(v) if self.log else v for v in (self.low, self.high, max(value, self.low)))
         return round(min(max(100 * (at - low) / (high - low), 0.0), 100.0), 2)
 
-    def write(self, value: Any) -> str:
-        """The value with the digits of this axis."""
-        return number(value, self.digits)
+    def write(self, value: Any, *ends: float | None) -> str:
+        """The value with the digits of this axis, and with more where one of `ends`, which it stands beside, would be written as 0 and is not 0."""
+        return number(value, None if self.digits is None else digits_that_show(ends, self.digits))
 
     def tick_label(self, value: float) -> str:
         """The tick with as few decimals as tell the ticks apart."""

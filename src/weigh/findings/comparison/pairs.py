@@ -275,16 +275,19 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
     many, rows = len(others) > MANY, []
     for a, b in [(winner, other) for other in others]:
         difference = comparisons.of(a, b)
-        if math.isnan(difference.estimate.value):
+        shown = difference.estimate
+        if math.isnan(shown.value):
             continue
+        if many and not evidence.metric.greater_is_better:
+            shown = turned(shown)  # the figure tells how far the winner is ahead
         rows.append(
             {
                 "candidate": a,
                 "other": b,
                 "label": evidence.label(b) if many else f"{evidence.label(a)} − {evidence.label(b)}",
-                "value": difference.estimate.value,
-                "low": difference.estimate.low,
-                "high": difference.estimate.high,
+                "value": shown.value,
+                "low": shown.low,
+                "high": shown.high,
                 "relation": difference.relation,
             }
         )
@@ -296,6 +299,10 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
             else text("Differences between candidates", "候选方案之间的差异")
         ),
         rows=rows,
-        fields={"value": text("difference in {m}", "{m}之差", m=evidence.metric.title)},
+        fields={
+            "value": text("lead in {m}", "{m}上的领先幅度", m=evidence.metric.title)
+            if many
+            else text("difference in {m}", "{m}之差", m=evidence.metric.title)
+        },
         options={"rope": evidence.rope},
     )
