@@ -19,3 +19,9 @@ def test_english_words_follow_their_number(n, english):
 
 def test_numbers_are_formatted_as_ever():
     assert text("{x:.2f} and {n:,}", "{x:.2f}，{n:,}", x=0.126, n=1000) == ("0.13 and 1,000", "0.13，1,000")
+
+
+def test_no_zero_has_a_sign_and_no_name_loses_one():
+    said = text("{a:.3f} [{b:+.2f}], {c}", "{a:.3f} [{b:+.2f}]，{c}", a=-0.0003, b=-0.004, c="-0")
+    assert said == ("0.000 [0.00], -0", "0.000 [0.00]，-0")
+    assert text("{a:.3f}", "{a:.3f}", a=-0.0006).zh == "-0.001"

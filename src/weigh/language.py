@@ -13,7 +13,17 @@ from collections.abc import Iterable
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["LANGUAGES", "Language", "Text", "as_sentence", "detect_language", "first_names", "join_texts", "text"]
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "Text",
+    "as_sentence",
+    "detect_language",
+    "first_names",
+    "join_texts",
+    "text",
+    "unsigned_zero",
+]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -56,12 +66,18 @@ def as_sentence(words: Text) -> Text:
     return Text(f"{words.en[:1].upper()}{words.en[1:]}.", f"{words.zh}。")
 
 
+def unsigned_zero(written: str) -> str:
+    """A written number as it is, but "0.0" for "-0.0" and "+0.0"."""
+    return written[1:] if written[:1] in ("-", "+") and "0" in written and not written[1:].strip("0.") else written
+
+
 class _Counting(Formatter):
     """`str.format` with the forms of a word for one and for many."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if not format_spec.startswith("|"):
-            return super().format_field(value, format_spec)
+            written = super().format_field(value, format_spec)
+            return unsigned_zero(written) if format_spec else written  # a name may be "-0"
         one, many = format_spec[1:].split("|")
         return one if str(value) == "1" else many
 
@@ -91,7 +107,7 @@ def _spaced(template: str, values: dict[str, Any]) -> str:
         filled += f" {literal}" if literal and _touch(filled, literal) else literal
         if name is not None:
             blank = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
-            value = blank.format(**values)
+            value = _COUNTING.vformat(blank, (), values)
             filled += f" {value}" if value and _touch(filled, value) else value
     return filled
 

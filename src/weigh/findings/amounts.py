@@ -8,10 +8,22 @@ from __future__ import annotations
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.stats.comparison import Difference
-from weigh.stats.estimate import UNITS, Estimate, digits_that_show, with_digits
+from weigh.stats.estimate import UNITS, Estimate, digits_of, digits_that_show, with_digits
 from weigh.stats.interval import Claim
 
-__all__ = ["amount", "as_gain", "count", "gain_of", "in_points", "scaled", "scope", "share", "turned", "written_level"]
+__all__ = [
+    "amount",
+    "as_gain",
+    "count",
+    "gain_of",
+    "in_points",
+    "limit",
+    "scaled",
+    "scope",
+    "share",
+    "turned",
+    "written_level",
+]
 
 
 def count(value: float, unit: str, *, of: int | None = None) -> Estimate:
@@ -25,8 +37,8 @@ def share(part: float, *, n: int = 0, n_unit: str = "examples", method: str = "a
 
 
 def written_level(level: float) -> str:
-    """The coverage of intervals for a sentence, in per cent: "95", "99.9"."""
-    return f"{100 * level:.4g}"
+    """The coverage of intervals for a sentence, in per cent: "95", "99.999"."""
+    return f"{100 * level:.10g}"
 
 
 def gain_of(difference: Difference, metric: Metric) -> Estimate:
@@ -61,14 +73,27 @@ def _in_differences(unit: str) -> tuple[float, str]:
     return (100.0, "points") if unit == "score" else (1.0, unit)
 
 
-def amount(estimate: Estimate) -> Text:
-    """ "1.7 points [0.4, 3.0]" in both languages; never rounded so far that an end changes its side of zero."""
-    digits = digits_that_show((estimate.low, estimate.high), 1 if estimate.unit == "points" else 3)
+def amount(estimate: Estimate, *limits: float) -> Text:
+    """ "1.7 points [0.4, 3.0]" in both languages; never rounded so far that an end changes its side of zero, or of `limits`."""
+    digits = digits_that_show((estimate.low, estimate.high), _decimals(estimate.unit), *limits)
     interval = ""
     if estimate.low is not None and estimate.high is not None:
         interval = f" [{with_digits(estimate.low, digits)}, {with_digits(estimate.high, digits)}]"
-    unit = UNITS.get(estimate.unit, text(estimate.unit, estimate.unit))
-    return text("{v} {u}{i}", "{v} {u}{i}", v=with_digits(estimate.value, digits), u=unit, i=interval)
+    return text("{v} {u}{i}", "{v} {u}{i}", v=with_digits(estimate.value, digits), u=_unit(estimate.unit), i=interval)
+
+
+def limit(estimate: Estimate) -> Text:
+    """ "1.0 points", "0.04 points": what was set, as it was set."""
+    written = with_digits(estimate.value, digits_of(estimate.value, _decimals(estimate.unit)))
+    return text("{v} {u}", "{v} {u}", v=written, u=_unit(estimate.unit))
+
+
+def _decimals(unit: str) -> int:
+    return 1 if unit == "points" else 3
+
+
+def _unit(unit: str) -> Text:
+    return UNITS.get(unit, text(unit, unit))
 
 
 def scope(claim: Claim, *, number: int = 2) -> Text:

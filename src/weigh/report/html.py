@@ -19,6 +19,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from weigh.findings.amounts import written_level
 from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
@@ -138,7 +139,7 @@ class Page:
         return show_estimate(estimate, self.language)
 
     def level(self, estimate: Any) -> str:
-        return self.say("interval", level=f"{100 * estimate.level:g} %")
+        return self.say("interval", level=f"{written_level(estimate.level)} %")
 
     def counted(self, estimate: Any) -> str:
         """`2099 examples`."""

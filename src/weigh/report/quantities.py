@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weigh.language import unsigned_zero
 from weigh.report.words import UNITS
-from weigh.stats.estimate import Estimate, digits_that_show, unsigned_zero, with_digits
+from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
 

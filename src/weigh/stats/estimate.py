@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from weigh.language import text
+from weigh.language import text, unsigned_zero
 
-__all__ = ["UNITS", "Estimate", "digits_that_show", "unsigned_zero", "with_digits"]
+__all__ = ["UNITS", "Estimate", "digits_of", "digits_that_show", "with_digits"]
 
 UNITS = {  # of metrics and of their differences, as they stand in a sentence
     "points": text("points", "个百分点"),
@@ -23,10 +23,26 @@ UNITS = {  # of metrics and of their differences, as they stand in a sentence
 MOST_DIGITS = 6
 
 
-def digits_that_show(ends: Iterable[float | None], digits: int) -> int:
-    """Decimals, at least `digits`, with which no end of an interval is written as 0 that is not 0: its sign decides what may be said."""
-    shown = [end for end in ends if end is not None and end != 0 and math.isfinite(end)]
-    while digits < MOST_DIGITS and any(round(end, digits) == 0 for end in shown):
+def digits_that_show(ends: Iterable[float | None], digits: int, *limits: float) -> int:
+    """Decimals, at least `digits`, with which no end of an interval is written on or beyond a limit that it is not on or beyond.
+
+    Args:
+        limits: Beside 0, what a sentence compares the interval with: the side on which an end lies decides what may be said.
+    """
+    shown = [end for end in ends if end is not None and math.isfinite(end)]
+
+    def misleads(end: float, limit: float) -> bool:
+        written = round(end, digits) - limit
+        return (written > 0) - (written < 0) != (end > limit) - (end < limit)
+
+    while digits < MOST_DIGITS and any(misleads(end, limit) for end in shown for limit in (0.0, *limits)):
+        digits += 1
+    return digits
+
+
+def digits_of(limit: float, digits: int) -> int:
+    """Decimals, at least `digits`, with which a limit that was set is written as it is."""
+    while digits < MOST_DIGITS and not math.isclose(round(limit, digits), limit, rel_tol=1e-9):
         digits += 1
     return digits
 
@@ -34,11 +50,6 @@ def digits_that_show(ends: Iterable[float | None], digits: int) -> int:
 def with_digits(value: float, digits: int) -> str:
     """A number with so many decimals, and without the sign of a zero: never "-0.000"."""
     return unsigned_zero(f"{value:.{digits}f}")
-
-
-def unsigned_zero(written: str) -> str:
-    """A written number as it is, but "0.0" for "-0.0"."""
-    return written.removeprefix("-") if float(written) == 0 else written
 
 
 class Estimate(BaseModel):
@@ -74,12 +85,16 @@ class Estimate(BaseModel):
         ends = {"low": low, "high": high} if factor > 0 else {"low": high, "high": low}
         return self.model_copy(update={"value": factor * self.value + 0.0, **ends, "unit": unit})
 
-    def format(self, digits: int = 3) -> str:
-        """ "0.912 [0.894, 0.927]"; the same characters in every language."""
+    def format(self, digits: int = 3, *limits: float) -> str:
+        """ "0.912 [0.894, 0.927]"; the same characters in every language.
+
+        Args:
+            limits: What the sentence compares it with (`digits_that_show`).
+        """
         if not math.isfinite(self.value):
             return "–"
 
-        digits = digits_that_show((self.low, self.high), digits)
+        digits = digits_that_show((self.low, self.high), digits, *limits)
         if self.low is None or self.high is None:
             return with_digits(self.value, digits)
         return f"{with_digits(self.value, digits)} [{with_digits(self.low, digits)}, {with_digits(self.high, digits)}]"

@@ -118,7 +118,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         sentence += text(
             "But on the test part they are off by {e}, beyond that.",
             "但在测试部分上平均相差 {e}，超出了这一限度。",
-            e=tested.format(),
+            e=tested.format(3, TOLERANCE),
         )
     if tested is not None:
         estimates["calibration_error_test"] = tested
@@ -158,7 +158,7 @@ def _say(results: Results, winner: str, described: Described, *, saved: bool) ->
         "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
         s=text("in the saved model", "保存的模型中温度为") if saved else text("over all", "全部数据上为"),
         t=f"{described.temperature:.2f}",
-        a=after.error.format(),
+        a=after.error.format(3, TOLERANCE),
         g=_gain(described.gain),
     )
 
@@ -178,7 +178,7 @@ def _as_trained(results: Results, winner: str, before: Stage) -> Text:
         "{w} 训练后直接给出的{s}平均相差 {b}{d}。",
         w=results.candidate(winner).label,
         s=stated,
-        b=before.error.format(),
+        b=before.error.format(3, TOLERANCE),
         d=_direction(before, exclusive=results.examples.kind.exclusive),
     )
 
@@ -203,7 +203,7 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
             "{w}: what it states and how often it is right differ by {b} on average{d}.",
             "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
             w=results.candidate(winner).label,
-            b=stated.error.format(),
+            b=stated.error.format(3, TOLERANCE),
             d=_direction(stated, exclusive=True),
         ) + _meaning(verdict)
     else:
@@ -247,7 +247,7 @@ def _of_saved(temperature: float, tested: Estimate | None, *, saved: bool) -> Te
         "{m} divides its logits by a temperature of {t}, fitted on these same examples; on the test part, which chose nothing, "
         "what it states then and how often it is right differ by {e} on average.",
         "{m}会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
-        e=tested.format(),
+        e=tested.format(3, TOLERANCE),
         **values,
     )
 

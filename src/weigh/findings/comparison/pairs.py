@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, count, gain_of, scaled, scope, share, turned, written_level
+from weigh.findings.amounts import amount, count, gain_of, limit, scaled, scope, share, turned, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.comparison.possible_best import find_best, listed
 from weigh.findings.comparison.settling import settle
@@ -109,23 +109,24 @@ def _say(evidence: Evidence, difference: Difference, gain: Estimate, estimates: 
         first, second = (a, b) if difference.relation == "better" else (b, a)
         size = gain if difference.relation == "better" else turned(gain)
         estimates["difference"] = size
-        sentence = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
+        rope = scaled(evidence.rope, evidence.metric, method="as set")
+        written = amount(size, rope.value) if difference.negligible else amount(size)
+        sentence = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=written)
         if not difference.negligible:
             sentence = Text(sentence.en + ".", sentence.zh + "。")
         else:
-            estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
-            rope = amount(estimates["rope"])
+            estimates["rope"], rope = rope, limit(rope)
             sentence = Text(
                 f"{sentence.en}, less than the {rope.en} that would matter in practice.",
                 f"{sentence.zh}，但未达到有实际意义的 {rope.zh}。",
             )
     elif difference.relation == "equal":
-        estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
+        estimates["rope"] = rope = scaled(evidence.rope, evidence.metric, method="as set")
         sentence = text(
             "{a} and {b} are practically equal: the difference of {d} lies within ±{e}.",
             "{a} 与 {b} 实际相当：差值 {d} 落在 ±{e}之内。",
-            e=amount(estimates["rope"]),
-            **values,
+            e=limit(rope),
+            **values | {"d": amount(gain, -rope.value, rope.value)},
         )
     else:
         sentence = text(

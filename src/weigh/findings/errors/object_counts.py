@@ -17,7 +17,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.occurring import Occurring, gap_where, score_where
 from weigh.findings.questions import asked
-from weigh.language import Text, text
+from weigh.language import Text, text, unsigned_zero
 from weigh.metrics.segmentation import SHARE
 from weigh.stats.estimate import Estimate, digits_that_show
 
@@ -161,5 +161,5 @@ def _written(estimate: Estimate, *, sign: bool = False) -> str:
     form = f"{'+' if sign else ''}.{digits}f"
     interval = ""
     if estimate.low is not None and estimate.high is not None:
-        interval = f" [{estimate.low:{form}}, {estimate.high:{form}}]"
-    return f"{estimate.value:{form}}{interval}"
+        interval = f" [{unsigned_zero(f'{estimate.low:{form}}')}, {unsigned_zero(f'{estimate.high:{form}}')}]"
+    return f"{unsigned_zero(f'{estimate.value:{form}}')}{interval}"

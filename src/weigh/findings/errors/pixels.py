@@ -145,8 +145,8 @@ def _say_confusions(label: str, judged: list[_Pair], tests: int) -> tuple[Text, 
     shown = certain or [max(judged, key=lambda pair: pair.share.value)]
     estimates = {f"{pair.a} → {pair.b}": pair.share for pair in shown}
     listed = Text(
-        "; ".join(f"{percent(pair.share)} of '{pair.a}' for '{pair.b}'" for pair in shown),
-        "；".join(f"“{pair.a}”有 {percent(pair.share)} 判成“{pair.b}”" for pair in shown),
+        "; ".join(f"{percent(pair.share, 100 * MATTERS)} of '{pair.a}' for '{pair.b}'" for pair in shown),
+        "；".join(f"“{pair.a}”有 {percent(pair.share, 100 * MATTERS)} 判成“{pair.b}”" for pair in shown),
     )
     if certain:
         estimates["pairs"] = count(tests, "pairs")
@@ -225,7 +225,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
     reach = DEPTHS[near] - 1
     there = share(float(pixels[:, :, :near].sum() / pixels.sum()), method="share, no interval")
     estimates = {"of_wrong": estimate, "of_pixels": there, "near_pixels": count(reach, "pixels")}
-    values = {"c": evidence.label(reader), "s": percent(estimate), "d": reach, "p": percent(there)}
+    values = {"c": evidence.label(reader), "s": percent(estimate, HALF), "d": reach, "p": percent(there)}
     sentence = text(
         "Of the pixels that {c} gets wrong, {s} are at most {d} px from a border between classes, where {p} of all pixels are.",
         "{c} 判错的像素中，有 {s} 距类别边界不超过 {d} 像素；全部像素中位于该范围的占 {p}。",

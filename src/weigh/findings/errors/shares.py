@@ -18,18 +18,18 @@ from weigh.findings.occurring import Occurring, gap_where, score_where
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.metrics.segmentation import SHARE
-from weigh.stats.estimate import Estimate, digits_that_show
+from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["Sort", "drawn", "find_missed", "in_percent", "percent", "shares_figure"]
 
 
-def percent(estimate: Estimate) -> str:
-    """ "62 % [45, 78]", the same in both languages; never rounded so far that something looks like nothing."""
-    digits = digits_that_show((estimate.value, estimate.low, estimate.high), 0)
+def percent(estimate: Estimate, *limits: float) -> str:
+    """ "62 % [45, 78]", the same in both languages; never rounded so far that something looks like nothing, or an end changes its side of `limits`."""
+    digits = digits_that_show((estimate.value, estimate.low, estimate.high), 0, *limits)
     interval = ""
     if estimate.low is not None and estimate.high is not None:
-        interval = f" [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
-    return f"{estimate.value:.{digits}f} %{interval}"
+        interval = f" [{with_digits(estimate.low, digits)}, {with_digits(estimate.high, digits)}]"
+    return f"{with_digits(estimate.value, digits)} %{interval}"
 
 
 def in_percent(estimate: Estimate) -> Estimate:

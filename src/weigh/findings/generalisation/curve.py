@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, as_gain, count, scaled, scope
+from weigh.findings.amounts import amount, as_gain, count, limit, scaled, scope
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -218,8 +218,8 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
     values = {
         "d": 2 * now,
         "p": curve.predicted.format(),
-        "g": amount(gain),
-        "r": amount(rope),
+        "g": amount(gain, rope.value),
+        "r": limit(rope),
         "s": scope(evidence.claim, number=1),
     }
     sentence = text(

@@ -159,7 +159,7 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
                 n=n,
                 g=effect.n,
                 e=worth.format(0),
-                f=factor.format(2),
+                f=factor.format(2, 1.0),
                 c=evidence.label(str(evidence.winner)),
             ),
             estimates={
@@ -193,7 +193,7 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
         "b": reach,
         "n": n,
         "e": worth.format(0),
-        "f": factor.format(2),
+        "f": factor.format(2, 1.0),
         "s": size,
         "d": effect.format(2),
         "within": WITHIN if evidence.results.examples.kind.exclusive else text("", ""),
@@ -331,7 +331,7 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             t=len(tested),
             n=len(mine),
             e=worth.format(0),
-            f=estimates["factor"].format(2),
+            f=estimates["factor"].format(2, 1.0),
         )
     else:
         sentence = text(

@@ -13,7 +13,7 @@ running.
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count, in_points, share, written_level
+from weigh.findings.amounts import amount, count, in_points, limit, share, written_level
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.neighbours import find_neighbours
 from weigh.findings.generalisation.order_checks import Check, Checked, check_order
@@ -197,6 +197,10 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
     judged = [widest] if own is None else [widest, own]
     rope = evidence.rope if evidence.metric.unit == "score" else widest.metric.rope
     ropes = [evidence.rope if check.metric is evidence.metric else rope for check in judged]
+    tolerances = [
+        in_points(Estimate(value=one, unit=check.metric.unit, method="as set"))
+        for check, one in zip(judged, ropes, strict=True)
+    ]
     drop = in_points(widest.drop)
     estimates = {
         f"shuffled:{widest.variant}": Estimate(value=widest.shuffled, n=widest.examples, method="same blocks"),
@@ -208,7 +212,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         "a": widest.shuffled,
         "b": widest.blocked.value,
         "v": _variant(widest, estimates),
-        "d": amount(drop),
+        "d": amount(drop, tolerances[0].value),
     }
     if widest.drop.low is not None and widest.drop.low > 0:
         sentence = text(
@@ -243,16 +247,15 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
             m=own.metric.title,
             a=own.shuffled,
             b=own.blocked.value,
-            d=amount(own_drop),
+            d=amount(own_drop, tolerances[-1].value),
         )
     complete = own is not None or evidence.metric.name == widest.metric.name
-    excluded = [c.drop.high is not None and c.drop.high < limit for c, limit in zip(judged, ropes, strict=True)]
+    excluded = [c.drop.high is not None and c.drop.high < most for c, most in zip(judged, ropes, strict=True)]
     estimates["level"] = share(evidence.level)
     parts = []
-    for check, limit in zip(judged, ropes, strict=True):
-        scaled = in_points(Estimate(value=limit, unit=check.metric.unit, method="as set"))
-        estimates["tolerance" if check is widest else f"tolerance:{check.metric.name}"] = scaled
-        parts.append(text("{t} in {m}", "{m} {t}", t=amount(scaled), m=check.metric.title))
+    for check, tolerance in zip(judged, tolerances, strict=True):
+        estimates["tolerance" if check is widest else f"tolerance:{check.metric.name}"] = tolerance
+        parts.append(text("{t} in {m}", "{m} {t}", t=limit(tolerance), m=check.metric.title))
     values = {
         "t": join_texts(parts, " and of ", "、"),
         "l": written_level(evidence.level),

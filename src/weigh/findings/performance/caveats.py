@@ -99,7 +99,7 @@ def _of_order(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     sentence += text(
         "Errors of neighbours are alike: this interval counts single examples and should be about {f} times as wide.",
         "相邻样本的误差彼此相似：这一区间按单个样本计算，应放宽到约 {f} 倍。",
-        f=factor.format(1),
+        f=factor.format(1, 1.0),
     )
     if _too_narrow(evidence):
         sentence += text(

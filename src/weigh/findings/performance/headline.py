@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, count, gain_of, scope, share, turned, written_level
+from weigh.findings.amounts import amount, count, gain_of, limit, scope, share, turned, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -278,8 +278,8 @@ def _against_runner_up(
         sentence = text(
             "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {all}",
             "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{all}",
-            e=amount(estimates["rope"]),
-            **values,
+            e=limit(estimates["rope"]),
+            **values | {"d": amount(gain, -estimates["rope"].value, estimates["rope"].value)},
         )
         return sentence, "undecided"
     if gain.low is None:

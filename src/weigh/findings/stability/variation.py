@@ -23,7 +23,7 @@ from weigh.language import Text, join_texts, text
 from weigh.plan.purposes import sources_of
 from weigh.record.results import Results
 from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
-from weigh.stats.estimate import UNITS, Estimate
+from weigh.stats.estimate import UNITS, Estimate, digits_that_show, with_digits
 from weigh.stats.resampling import SMALLEST_FOLD, Resample
 
 __all__ = ["find"]
@@ -203,21 +203,17 @@ def _say(evidence: Evidence, name: str, components: Components, seeds: list[str]
     parts = [
         text("{w} {s}", "{w} {s}", w=SOURCES[source], s=_per_cent(share)) for source, share in components.share.items()
     ]
-    digits = 1 if unit == "points" else 3
     sentence = text(
-        "The score of one run of {c} on its fold has a standard deviation of {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u} ({n} runs). Shares of its "
+        "The score of one run of {c} on its fold has a standard deviation of {s} {u} ({n} runs). Shares of its "
         "variance: {p}.",
-        "{c} 单次运行在其所测折上的得分标准差为 {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u}（{n} 次运行）。其方差的构成：{p}。",
+        "{c} 单次运行在其所测折上的得分标准差为 {s} {u}（{n} 次运行）。其方差的构成：{p}。",
         c=evidence.label(name),
-        v=spread.value,
-        l=spread.low,
-        h=spread.high,
-        d=digits,
+        s=spread.format(1 if unit == "points" else 3),
         u=UNITS.get(unit, text(unit, unit)),
         n=total.n,
         p=join_texts(parts, ", ", "，"),
     )
-    part = _per_cent(components.mean_share[EVALUATION])
+    part = _per_cent(components.mean_share[EVALUATION], HALF)
     sentence += text(
         "All repeats score the same examples: in the mean over all runs, which examples there are makes up {s} of the variance.",
         "各次重复所评的是同一批样本：在全部运行的平均分中，“恰好有哪些样本”占方差的 {s}。",
@@ -263,8 +259,10 @@ def _verdict(components: Components) -> Verdict:
     return "yes" if part.high < HALF else "no" if part.low > HALF else "undecided"
 
 
-def _per_cent(share: Estimate) -> str:
-    return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
+def _per_cent(share: Estimate, *limits: float) -> str:
+    digits = digits_that_show((share.low, share.high), 0, *limits) if limits else 0
+    value, low, high = (with_digits(float(end or 0.0), digits) for end in (share.value, share.low, share.high))
+    return f"{value} % [{low}, {high}]"
 
 
 def _next(evidence: Evidence, name: str, verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
