@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-__all__ = ["DEVELOPMENT", "POOLS", "Labelled", "data_root", "draw_pool", "labelled_folders"]
+__all__ = ["DEVELOPMENT", "POOLS", "Labelled", "data_root", "draw_pool", "draw_rows", "labelled_folders"]
 
 MOST = 600  # examples of a data set
 LEAST_SIDE = 16  # pixels of a box that is cut out
@@ -164,12 +164,17 @@ def draw_pool(name: str) -> list[Labelled]:
     Raises:
         SystemExit: WEIGH_TEST_DATA is not set.
     """
+    every = list(POOLS[name].examples())
+    return [every[i] for i in draw_rows(name)]
+
+
+def draw_rows(name: str) -> list[int]:
+    """Their numbers among all that the source has, ascending."""
     pool, rng = POOLS[name], np.random.default_rng(20)
-    every = list(pool.examples())
-    labels = np.array([one.label for one in every])
+    labels = np.array([one.label for one in pool.examples()])
     kept: list[int] = []
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
         if len(rows) >= LEAST_OF_CLASS:
             kept += rows[: pool.of_class].tolist()
-    return [every[i] for i in sorted(rng.permutation(kept)[:MOST].tolist())]
+    return sorted(rng.permutation(kept)[:MOST].tolist())

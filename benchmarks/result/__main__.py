@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.result.contenders import CONTENDERS, MEDIA, absent
 from benchmarks.result.run import is_late, read_records, run_contender
-from benchmarks.result.sets import SETS, write_set
+from benchmarks.result.sets import ALL_SETS, SETS, write_set
 
 
 def words(written: str) -> list[str]:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=lambda written: [float(word) for word in words(written)], default=[1.0, 3.0, 10.0]
     )
-    parser.add_argument("--sets", type=words, default=list(SETS), help=",".join(SETS))
+    parser.add_argument("--sets", type=words, default=list(SETS), help=",".join(ALL_SETS))
     parser.add_argument(
         "--contenders", type=words, default=list(CONTENDERS), help="separated by ; : " + "; ".join(CONTENDERS)
     )
@@ -42,7 +42,7 @@ def main() -> None:
         from benchmarks.result.kept import keep
         from benchmarks.result.publish import write_page
 
-        for set_name in SETS:
+        for set_name in ALL_SETS:
             write_set(set_name, folder)
         write_page(keep(read_records(folder), folder), folder)
         return
@@ -51,7 +51,7 @@ def main() -> None:
     for minutes in chosen.minutes:
         for set_name in chosen.sets:
             for contender in chosen.contenders:
-                if SETS[set_name].medium not in MEDIA.get(contender, ("pictures", "texts")):
+                if ALL_SETS[set_name].medium not in MEDIA.get(contender, ("pictures", "texts")):
                     continue
                 if why := absent(contender):
                     print(f"{contender}: left out: {why}", flush=True)
