@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -24,7 +24,7 @@ from benchmarks.result.judge import (
     score,
 )
 from benchmarks.result.run import is_late
-from benchmarks.result.sets import SETS
+from benchmarks.result.sets import NEW_SETS, SETS
 
 __all__ = ["Judged", "judge", "merged", "sections", "write_page"]
 
@@ -72,13 +72,13 @@ def _judge_all(answers: Mapping[str, Mapping[str, str]], truth: Mapping[str, str
     }
 
 
-def judge(records: Sequence[Record], folder: Path) -> dict[float, dict[str, Judged]]:
+def judge(records: Sequence[Record], folder: Path, set_names: Collection[str]) -> dict[float, dict[str, Judged]]:
     """Budget -> data set -> what is said of it; in the order of the sets."""
-    budgets = sorted({record["budget"] for record in records})
+    budgets = sorted({record["budget"] for record in records if record["set"] in set_names})
     return {
         budget: {
             name: Judged(folder / "sets" / name, some)
-            for name in SETS
+            for name in set_names
             if (some := {r["contender"]: r for r in records if r["set"] == name and r["budget"] == budget})
         }
         for budget in budgets
@@ -184,10 +184,10 @@ def _run_words(name: str, one: Mapping[str, float]) -> str:
     return f"{name.removesuffix(' done')}: {one['runs']:.0f}{words}"
 
 
-def _textbook_lines(judged: Mapping[float, Mapping[str, Judged]]) -> list[list[str]]:
+def _textbook_lines(judged: Mapping[float, Mapping[str, Judged]], set_names: Collection[str]) -> list[list[str]]:
     """The least budget with which weigh is not below what ten epochs of the textbook reached, and both times."""
     lines = []
-    for name in SETS:
+    for name in set_names:
         full = [
             (by_set[name].records["textbook"]["seconds"], by_set[name].scores["textbook"])
             for by_set in judged.values()
@@ -227,16 +227,23 @@ def _first_not_below(
     return f"not reached ({', '.join(tried)})" if tried else "–"
 
 
-def sections(records: Sequence[Record], folder: Path) -> dict[str, str]:
-    """Title -> tables: one section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score."""
-    judged, made = judge(records, folder), dict[str, str]()
+def sections(
+    records: Sequence[Record], folder: Path, set_names: Collection[str], ending: str = ""
+) -> dict[str, str]:
+    """Title -> tables: one section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score.
+
+    Args:
+        set_names: Data sets that are told together.
+        ending: Of the titles.
+    """
+    judged, made = judge(records, folder, set_names), dict[str, str]()
     for budget, by_set in judged.items():
         held = {name for one in by_set.values() for name in one.records}
         names = [name for name in CONTENDERS if name in held]
         if held.isdisjoint(OURS) or held.issubset(OURS):
             continue  # the textbook for as long as its ten epochs take, or weigh to know when it is there: for the last section alone
         parts = [
-            _machines([r for r in records if r["budget"] == budget]),
+            _machines([r for r in records if r["budget"] == budget and r["set"] in set_names]),
             _summary_table(by_set, names),
             "Accuracy on the test part:",
             _score_table(by_set, names),
@@ -254,11 +261,13 @@ def sections(records: Sequence[Record], folder: Path) -> dict[str, str]:
             "Where the minutes of weigh went:",
             "\n".join(_minutes_of_weigh(by_set)),
         ]
-        made[f"{budget / 60:g} minute{'s' if budget > 60 else ''}, one core{_of_media(by_set)}"] = "\n\n".join(parts)
-    whole = _textbook_lines(judged)
+        made[f"{budget / 60:g} minute{'s' if budget > 60 else ''}, one core{_of_media(by_set)}{ending}"] = "\n\n".join(parts)
+    if not judged:
+        return {}
+    whole = _textbook_lines(judged, set_names)
     header = ["data set", "ten epochs of the textbook", "its time", *OURS]
     made[
-        f"Time to the textbook's score{_of_media({name: one for by_set in judged.values() for name, one in by_set.items()})}"
+        f"Time to the textbook's score{_of_media({name: one for by_set in judged.values() for name, one in by_set.items()})}{ending}"
     ] = _table(header, whole) if whole else "The textbook's ten epochs ended in none of these budgets."
     return made
 
@@ -301,4 +310,5 @@ def write_page(records: Sequence[Record], folder: Path) -> None:
     """The tables into the page; the words around them stay, and tables of records that are no longer at hand."""
     before, rest = PAGE.read_text("utf-8").split(START)
     written, after = rest.split(END)
-    PAGE.write_text(f"{before}{START}\n\n{merged(written, sections(records, folder))}\n\n{END}{after}", "utf-8")
+    made = sections(records, folder, SETS) | sections(records, folder, NEW_SETS, ", new examples")
+    PAGE.write_text(f"{before}{START}\n\n{merged(written, made)}\n\n{END}{after}", "utf-8")

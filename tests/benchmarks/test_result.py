@@ -73,12 +73,23 @@ def test_texts_are_drawn_once_each_and_never_under_two_labels():
     assert sets._split(rows, 30, 9) == (training, test)
 
 
+def test_new_examples_were_in_no_part_before():
+    rows = [(f"text {i}", "ab"[i % 2]) for i in range(200)]
+    former = sets._split(rows, 30, 20)
+    training, test = sets._with_new_texts(rows, former)
+    assert training == former[0]
+    assert len(test) == 150
+    assert not set(test) & set(former[0] + former[1])
+    without_experiment = sets._with_new_texts(rows, former, 40)[1]
+    assert len(without_experiment) == 110
+    assert set(without_experiment) < set(test)
+
+
 def write_place(folder, monkeypatch):
     """A data set of texts as `sets.py` writes it."""
     rows = [(f"number {k}", label) for k, label in TRUTH.items()]
     parts = sets.Parts("texts", sets.ENGLISH, lambda: (rows[:50], rows[50:]), "made here")
-    monkeypatch.setattr(sets, "SETS", {"made": parts})
-    monkeypatch.setattr(publish, "SETS", {"made": parts})
+    monkeypatch.setattr(sets, "ALL_SETS", {"made": parts})
     return sets.write_set("made", folder)
 
 
@@ -144,7 +155,8 @@ def test_records_become_tables(tmp_path, monkeypatch):
     everything = kept.keep(measured[1:], tmp_path, stored)  # the textbook's in place of the earlier one
     for records in (everything, kept.read_kept(tmp_path, stored)):
         assert {one["contender"]: one for one in records} == {one["contender"]: one for one in measured}
-    made = publish.sections(everything, tmp_path)
+    assert publish.sections(everything, tmp_path, ["another"], ", new examples") == {}
+    made = publish.sections(everything, tmp_path, ["made"])
     assert list(made) == ["1 minute, one core, texts", "Time to the textbook's score, texts"]
     page = "\n".join(made.values())
     lines = page.splitlines()
