@@ -227,9 +227,7 @@ def _first_not_below(
     return f"not reached ({', '.join(tried)})" if tried else "–"
 
 
-def sections(
-    records: Sequence[Record], folder: Path, set_names: Collection[str], ending: str = ""
-) -> dict[str, str]:
+def sections(records: Sequence[Record], folder: Path, set_names: Collection[str], ending: str = "") -> dict[str, str]:
     """Title -> tables: one section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score.
 
     Args:
@@ -261,7 +259,9 @@ def sections(
             "Where the minutes of weigh went:",
             "\n".join(_minutes_of_weigh(by_set)),
         ]
-        made[f"{budget / 60:g} minute{'s' if budget > 60 else ''}, one core{_of_media(by_set)}{ending}"] = "\n\n".join(parts)
+        made[f"{budget / 60:g} minute{'s' if budget > 60 else ''}, one core{_of_media(by_set)}{ending}"] = "\n\n".join(
+            parts
+        )
     if not judged:
         return {}
     whole = _textbook_lines(judged, set_names)
