@@ -202,6 +202,7 @@ def test_durations_in_words(written, seconds):
     [
         ("10", "write 10m for minutes"), ("0", "is not a duration"), ("0s", "nothing can be run"), ("-5m", "is not a duration"), ("nan", "is not"),
         ("1e3s", "is not"), ("٣m", "is not a duration"), ("soon", "is not a duration"), ("", "is not a duration"), ("5x", "is not a duration"),
+        ("9" * 400 + "h", "is not a duration"), ("9" * 5000, "is not a duration"),
     ],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused_with_what_to_write(written, told):

@@ -317,9 +317,9 @@ def parse_duration(written: str) -> float:
     written = str(written).strip()
     match = _DURATION.fullmatch(written)
     seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), _UNITS, strict=True)) if match else 0.0
-    if seconds > 0:
+    if 0 < seconds < float("inf"):
         return seconds
-    if re.fullmatch(r"[0-9]+", written) and int(written):
+    if re.fullmatch(r"[0-9]{1,9}", written) and int(written):
         raise SpecError(
             text(
                 "design.budget: '{w}' has no unit, so it is not a duration; write {w}m for minutes, {w}s for seconds or {w}h for hours.",
@@ -327,7 +327,7 @@ def parse_duration(written: str) -> float:
                 w=written,
             )
         )
-    if match and written:
+    if match and written and not seconds:
         raise SpecError(
             text(
                 "design.budget: in '{w}' nothing can be run; write 30s, 10m or 2h.",

@@ -49,6 +49,12 @@ def test_filters_leave_what_fits_and_what_is_known(wanted, fits):
     assert len(rows) < len(published())
 
 
+@pytest.mark.parametrize("written", ["ZH", "zh-CN", "zh_TW", "Chinese"])
+def test_a_language_may_be_written_in_several_ways(written):
+    rows = list_models("*", offline=True, wanted=Wanted(language=written))
+    assert rows == list_models("*", offline=True, wanted=Wanted(language="zh"))
+
+
 def test_reachable_is_what_lies_here_where_the_hub_does_not_answer(monkeypatch):
     monkeypatch.setattr(listing, "hub_answers", lambda: False)
     rows = list_models("*", wanted=Wanted(reachable=True))

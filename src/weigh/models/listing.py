@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -138,6 +139,12 @@ def _unbeaten(rows: list[Listed]) -> set[str]:
     return unbeaten
 
 
+def _language_code(written: str) -> str:
+    """ "ZH", "zh-CN" and "Chinese" as the table has it: "zh"."""
+    code = re.split("[-_]", written.strip().casefold())[0]
+    return {"english": "en", "chinese": "zh", "中文": "zh", "英文": "en"}.get(code, code)
+
+
 def _fits(row: Listed, wanted: Wanted) -> bool:
     known = row.published
     if wanted == Wanted(reachable=wanted.reachable):
@@ -148,7 +155,7 @@ def _fits(row: Listed, wanted: Wanted) -> bool:
         return False
     if wanted.operations is not None and (known.gmacs is None or known.gmacs > wanted.operations):
         return False
-    if wanted.language and known.language not in (wanted.language, "multi"):
+    if wanted.language and known.language not in (_language_code(wanted.language), "multi"):
         return False
     licence = known.licence.casefold()
     if wanted.licence.casefold() == "free":
