@@ -112,6 +112,21 @@ def test_groups_and_copies_are_never_split():
     assert "order-check" in planned.skipped
 
 
+def test_contiguous_blocks_are_not_tested_on_copies_of_what_was_trained_on():
+    examples, spec = make_examples(), make_spec()
+    few, many = np.arange(60), np.arange(60) % 30
+    few[[3, 40]] = 3
+    candidates = cross_candidates(spec)
+    plain = plan_runs(examples, spec, candidates, variants=["fifths"])
+    planned = plan_runs(examples, spec, candidates, variants=["fifths"], copies=few)
+    checks, before = ([run for run in one.runs if run.purpose == "order-check"] for one in (planned, plain))
+    assert len(checks) == len(before) == 10
+    for run, same in zip(checks, before, strict=True):
+        assert np.array_equal(run.test, same.test)
+        assert set(same.train) - set(run.train) == {3: {40}, 40: {3}}.get(next(iter({3, 40} & set(run.test)), 0), set())
+    assert "copies" in plan_runs(examples, spec, candidates, variants=["fifths"], copies=many).skipped["order-check"].en
+
+
 def test_merged_groups_are_connected_components():
     merged = merge_groups(np.array(["a", "a", "b", "c"]), np.array(["x", "y", "y", "z"]))
     assert merged[0] == merged[1] == merged[2] != merged[3]

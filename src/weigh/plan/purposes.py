@@ -13,6 +13,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_blocks, assign_folds
+from weigh.kinds.base import Strata
 from weigh.language import Text, as_sentence, text
 from weigh.plan.identity import Split, make_run
 from weigh.run import RECIPES, Candidate, Run
@@ -39,17 +40,30 @@ SHARES = {
 SPARED = ("size:0.75", "size:0.25")  # predictions are as good without them, but three points cannot contradict the law
 SMALLEST_TRAINING = 20  # training examples below which a point of the curve says nothing
 CURVE_REPEATS = 2
+MOST_COPIES, MOST_OF_CLASS = (
+    0.2,
+    0.5,
+)  # shares of a training part, and of a class in it, that an order check may do without, as copies are tested
 CLEANED_REPEATS = 2
 
 
 def order_check_runs(
-    examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], variants: Sequence[str], *, grouped: bool
+    examples: Examples,
+    spec: StudySpec,
+    candidates: Sequence[Candidate],
+    variants: Sequence[str],
+    *,
+    grouped: bool,
+    copies: np.ndarray | None = None,
 ) -> list[Run] | Text:
     """Runs on contiguous blocks of the order of the data, of heads on frozen features, or why there are none.
+
+    Shuffled folds keep copies together, blocks cannot: what has a copy in the tested blocks is not trained on, or the copies would hide any drop.
 
     Args:
         variants: "fifths", or the size of the blocks ("blocks:72", …).
         grouped: The user named groups, which the folds of the main design respect.
+        copies: `(n,)` ids of sets of copies.
     """
     heads = [c for c in candidates if c.cheap and not c.control]
     if not spec.design.order_check:
@@ -63,17 +77,42 @@ def order_check_runs(
         )
     if grouped:
         return text("The folds respect groups already.", "各折已按分组划分。")
-    train, runs = examples.where("train"), []
-    for candidate in heads:
-        for variant in variants:
-            size = None if variant == "fifths" else int(variant.split(":")[1])
-            rng = generator(spec.design.seed, "order-check", variant)
-            fold_of, _ = assign_blocks(examples.order[train], block_size=size, folds=spec.design.folds, rng=rng)
-            for fold in range(spec.design.folds):
-                inside = fold_of == fold
-                split = Split(0, fold, train[~inside], train[inside])
-                runs.append(make_run(examples, spec, candidate, "order-check", variant, split))
-    return runs
+    train = examples.where("train")
+    ids = np.arange(len(train)) if copies is None else copies[train]
+    _, set_of, size_of_set = np.unique(ids, return_inverse=True, return_counts=True)
+    copied, strata = size_of_set[set_of] > 1, examples.strata(train, stratify=True)
+    splits, hidden = [], False
+    for variant in variants:
+        size = None if variant == "fifths" else int(variant.split(":")[1])
+        rng = generator(spec.design.seed, "order-check", variant)
+        fold_of, _ = assign_blocks(examples.order[train], block_size=size, folds=spec.design.folds, rng=rng)
+        for fold in range(spec.design.folds):
+            inside = fold_of == fold
+            tested = np.zeros(len(size_of_set), dtype=bool)
+            tested[set_of[inside]] = True
+            kept = ~inside & ~(copied & tested[set_of])
+            hidden |= _much_is_lost(strata, ~inside, kept)
+            splits.append((variant, Split(0, fold, train[kept], train[inside])))
+    if hidden:
+        return text(
+            "Too many copies stand far apart in the order: contiguous blocks would test on what was trained on.",
+            "顺序中相隔很远的副本太多：若按连续区块划分，测试的就是训练过的内容。",
+        )
+    return [
+        make_run(examples, spec, candidate, "order-check", variant, split)
+        for candidate in heads
+        for variant, split in splits
+    ]
+
+
+def _much_is_lost(strata: Strata, outside: np.ndarray, kept: np.ndarray) -> bool:
+    """Whether a training part without copies of what is tested is too small to be compared with one that has as many examples as usual.
+
+    Args:
+        outside, kept: `(n,)` bool: examples that are not tested, and those of them that are trained on.
+    """
+    before, after = (np.bincount(strata.stratum[of[strata.example]], minlength=strata.count) for of in (outside, kept))
+    return kept.sum() < (1 - MOST_COPIES) * outside.sum() or bool((after < (1 - MOST_OF_CLASS) * before).any())
 
 
 def curve_runs(

@@ -199,7 +199,7 @@ def plan_runs(
     skipped: dict[str, Text] = {}
     grouped = group_of(examples, spec) is not None
     for purpose, planned in (
-        ("order-check", order_check_runs(examples, spec, candidates, variants, grouped=grouped)),
+        ("order-check", order_check_runs(examples, spec, candidates, variants, grouped=grouped, copies=copies)),
         ("curve", curve_runs(examples, spec, candidates, counts, splits, whole)),
         ("components", crossed_runs(examples, spec, candidates, counts, splits)),
     ):

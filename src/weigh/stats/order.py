@@ -111,7 +111,9 @@ def _chance_of_runs(member: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, i
     return 1 - absent, longest
 
 
-def explained_by_classes(target: np.ndarray, shuffled: np.ndarray, blocked: np.ndarray, score: float) -> float:
+def explained_by_classes(
+    target: np.ndarray, shuffled: np.ndarray, blocked: np.ndarray, score: float, kept: float = 1.0
+) -> float:
     """By how much a score of ranks may fall only because folds of blocks train on fewer examples of the class they are tested on.
 
     Args:
@@ -119,6 +121,7 @@ def explained_by_classes(target: np.ndarray, shuffled: np.ndarray, blocked: np.n
         shuffled, blocked: `(repeats, n)` folds, -1 where an example was not tested.
         score: With shuffled folds: an area under the ROC curve. What it lacks is taken to shrink no faster than like
             1 / examples; a class that is missing in training is answered like by chance.
+        kept: Share of the examples outside of the tested blocks that were trained on (copies of tested ones were not).
 
     Returns:
         0 where blocks leave as many.
@@ -136,7 +139,7 @@ def explained_by_classes(target: np.ndarray, shuffled: np.ndarray, blocked: np.n
             total += ((inside * (inside.sum(axis=0) - inside)).sum(axis=0), inside.sum(axis=0))
         return total[0] / np.maximum(total[1], 1.0)
 
-    usual, left = trained_on(shuffled), trained_on(blocked)
+    usual, left = trained_on(shuffled), kept * trained_on(blocked)
     divisor = np.where(left > 0, left, 1.0)
     fall = np.where(left > 0, max(0.0, 1 - score) * np.maximum(usual / divisor - 1, 0.0), np.inf)
     return float(np.minimum(fall, max(0.0, score - 0.5)).mean())

@@ -144,7 +144,8 @@ def check_order(evidence: Evidence) -> Checked:
             for metric in metrics if candidate.id == judged else metrics[:1]:
                 mine = candidate.id == judged and metric.name == "auroc"
                 draws = DRAWS if candidate.id == judged else 0
-                check = _compare(evidence, metric, shuffled, blocked, blocks, variants=len(fit), draws=draws)
+                kept = _share_trained_on(evidence, candidate.id, variant, blocked)
+                check = _compare(evidence, metric, shuffled, blocked, blocks, variants=len(fit), draws=draws, kept=kept)
                 if check is None:
                     if mine:
                         reasons[variant] = text("its runs are not complete", "相应的运行不完整")
@@ -165,6 +166,13 @@ def _stretches(evidence: Evidence, n: int) -> np.ndarray:
     """`(n,)` stretch of the order that each example is in: where neighbours are alike, single examples are no units."""
     order = evidence.results.examples.order[evidence.results.examples.where("train")]
     return np.argsort(np.argsort(order, kind="stable"), kind="stable") * STRETCHES // max(n, 1)
+
+
+def _share_trained_on(evidence: Evidence, candidate: str, variant: str, blocked: OutOfFold) -> float:
+    """The share of the examples outside of the tested blocks that the runs of a check were trained on."""
+    trained = [run.n_train for run in evidence.results.runs("order-check", candidate=candidate, variant=variant)]
+    outside = len(trained) * len(blocked.target) - int(blocked.present.sum())
+    return min(1.0, sum(trained) / outside) if all(trained) and outside > 0 else 1.0
 
 
 def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dict[str, Blocks]) -> list[Step]:
@@ -191,11 +199,13 @@ def _compare(
     *,
     variants: int,
     draws: int,
+    kept: float = 1.0,
 ) -> Check | None:
     """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0.
 
     Args:
         variants: Among how many such comparisons the interval of the drop holds at once.
+        kept: As for `explained_by_classes`.
     """
     one, other = (_on_blocks(runs.measured(metric), blocks.of) for runs in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
@@ -242,7 +252,7 @@ def _compare(
     )
     explained = 0.0
     if metric.name == "auroc":
-        explained = explained_by_classes(shuffled.target, shuffled.fold, blocked.fold, float(before))
+        explained = explained_by_classes(shuffled.target, shuffled.fold, blocked.fold, float(before), kept)
     alarm = drop.low is not None and drop.low > explained and value > metric.rope
     return Check(blocks.variant, metric, number, n, float(before), blocked_score, drop, explained, alarm)
 
