@@ -177,6 +177,24 @@ def test_it_cannot_be_written_as_onnx_and_says_so(reviews, capsys, tmp_path):
     assert "weigh predict" in err
 
 
+@pytest.mark.parametrize("words", [(), ("river",)])
+def test_texts_without_a_word_are_answered_and_predicted(words, tmp_path, capsys):
+    """Nothing but emoji, in all of the training texts or in half of them, and in all that are new."""
+    faces = [chr(0x1F600 + i) for i in range(24)]
+    texts = [f"{face} {words[0]} {i}" if words and i % 2 else face for i, face in enumerate(faces)]
+    (tmp_path / "t.csv").write_text(
+        "text,label\n" + "".join(f"{t},{'ab'[i % 4 // 2]}\n" for i, t in enumerate(texts)), "utf-8"
+    )
+    (tmp_path / "new.csv").write_text("text\n👍🏽\n👍🏽👍🏽\n", "utf-8")
+    study = ["-o", str(tmp_path / "s"), "--set", "design.repeats=1", "--set", "design.folds=2"]
+    assert main(["run", str(tmp_path / "t.csv"), "--recipes", "naive-bayes", "--offline", "-q", *study]) == 0
+    told = capsys.readouterr()
+    assert "Nothing was learnt" in told.out or words
+    assert "Warning" not in told.err
+    assert main(["predict", str(tmp_path / "s"), str(tmp_path / "new.csv"), "-q"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_pairs_are_counted_side_by_side_and_predicted(tmp_path, capsys):
     rng = np.random.default_rng(0)
     rows = [(a, b, "yes" if "good" in a.split() + b.split() else "no")

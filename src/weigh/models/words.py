@@ -147,6 +147,8 @@ class CountedWords(nn.Module):
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, width)` of `(n, 3, k)`: hashes, a mask, counts."""
         hashes, counts = batch[:, 0].long().contiguous(), batch[:, 2]
+        if not hashes.numel() or not len(self.table):  # texts without a word, or nothing but such in training
+            return self.weight.new_zeros((len(batch), self.weight.shape[1]))
         place = torch.searchsorted(self.table, hashes).clamp_max(len(self.table) - 1)
         values = torch.where(self.table[place] == hashes, counts.to(self.idf.dtype) * self.idf[place], 0.0)
         values = values / values.square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-12)

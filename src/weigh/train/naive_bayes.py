@@ -158,6 +158,8 @@ class _Class(NamedTuple):
 
     def log_share(self, smoothing: float) -> np.ndarray:
         added = self.mass + smoothing
+        if not len(added):  # no text of the training part holds a word
+            return added
         return np.log(added) - np.log(added.sum(axis=0))
 
 
