@@ -13,17 +13,7 @@ from collections.abc import Iterable
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
-__all__ = [
-    "LANGUAGES",
-    "Language",
-    "Text",
-    "as_sentence",
-    "detect_language",
-    "first_names",
-    "join_texts",
-    "text",
-    "unsigned_zero",
-]
+__all__ = ["LANGUAGES", "Text", "as_sentence", "detect_language", "first_names", "join_texts", "text", "unsigned_zero"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")

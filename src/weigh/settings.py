@@ -14,15 +14,7 @@ from pathlib import Path
 from weigh.errors import SpecError
 from weigh.language import Text, text
 
-__all__ = [
-    "DEFAULT_LIMIT",
-    "cache_folder",
-    "cache_limit",
-    "offline_by_environment",
-    "parse_bytes",
-    "user_path",
-    "way_online",
-]
+__all__ = ["cache_folder", "cache_limit", "offline_by_environment", "parse_bytes", "user_path", "way_online"]
 
 DEFAULT_LIMIT = "20GB"
 OFFLINE = ("WEIGH_OFFLINE", "HF_HUB_OFFLINE")

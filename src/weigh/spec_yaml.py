@@ -24,7 +24,6 @@ from weigh.spec_recipes import recipes_of_study
 from weigh.yaml_loader import load_yaml
 
 __all__ = [
-    "BUDGETED",
     "apply_settings",
     "changed_settings",
     "dump_spec",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from weigh.saved.predicting import Predictor
     from weigh.screen import Screen
 
-__all__ = ["RowsWritten", "StandardOutput", "check_no_picture", "check_places", "summary", "write_predictions"]
+__all__ = ["StandardOutput", "check_no_picture", "check_places", "summary", "write_predictions"]
 
 # what `Predictor.described`, this file and `GrowingFiles.changed` call it
 CHANGED = {

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SETTINGS",
     "TRAINED",
-    "FailedCandidate",
     "extending_command",
     "failed_candidates",
     "looks_words",

@@ -19,7 +19,7 @@ from weigh.spreadsheets import defuse
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLES", "RowWriter", "check_suffix", "write_table"]
+__all__ = ["RowWriter", "check_suffix", "write_table"]
 
 TABLES = (".csv", ".tsv", ".parquet")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

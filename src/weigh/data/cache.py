@@ -26,7 +26,7 @@ from weigh.language import text
 from weigh.notices import notice
 from weigh.settings import cache_folder, cache_limit
 
-__all__ = ["CacheReport", "cache_report", "clear", "forget", "load", "room", "store"]
+__all__ = ["cache_report", "clear", "forget", "load", "room", "store"]
 
 # The folders that weigh writes in the cache folder (arrays; facts on files; pictures of the datasets library). Nothing
 # else is ever counted or deleted: WEIGH_CACHE may name a folder that holds other things too.

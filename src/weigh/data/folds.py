@@ -23,7 +23,6 @@ from weigh.language import Text, text
 __all__ = [
     "COPIES",
     "GROUPS",
-    "Blocks",
     "assign_blocks",
     "assign_folds",
     "count_units",

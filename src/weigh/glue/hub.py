@@ -15,7 +15,7 @@ from weigh.data.rows.hub import load_raw
 from weigh.disk import write_file
 from weigh.settings import cache_folder, user_path
 
-__all__ = ["CONFIGURATIONS", "fetch_glue", "named_on_hub"]
+__all__ = ["fetch_glue", "named_on_hub"]
 
 REPOSITORY = "nyu-mll/glue"
 CONFIGURATIONS = {

@@ -17,7 +17,7 @@ from weigh.language import Text, text
 from weigh.saved.folder import CONFIG, MODEL
 from weigh.spec import StudySpec
 
-__all__ = ["Submission", "write_submissions"]
+__all__ = ["write_submissions"]
 
 LOWEST, HIGHEST = 0.0, 5.0  # of STS-B's scale; a regression may answer beyond it
 INDEX = ("index", "id")

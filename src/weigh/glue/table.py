@@ -27,7 +27,7 @@ from weigh.metrics.base import METRICS
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["GlueRow", "GlueTable", "glue_table", "mean_of_tasks"]
+__all__ = ["GlueTable", "glue_table"]
 
 MISMATCHED = "MNLI-mm"
 

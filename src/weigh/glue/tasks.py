@@ -24,7 +24,7 @@ from weigh.settings import user_path
 from weigh.spec import DataSpec, StudySpec
 from weigh.tasks import TEXT_CLASSIFICATION, TEXT_REGRESSION
 
-__all__ = ["GLUE", "GlueTask", "SubmissionFile", "complete_spec", "recognise_glue", "submission_files"]
+__all__ = ["GLUE", "SubmissionFile", "complete_spec", "recognise_glue", "submission_files"]
 
 LOOK = 300_000  # bytes of the training file that are looked at
 DIAGNOSTICS = ("AX", "ax", "diagnostic", "diagnostics", "Diagnostic")

@@ -17,7 +17,7 @@ from weigh.models.maps import Pyramid
 from weigh.models.network import Network
 from weigh.registry import Registry
 
-__all__ = ["HEADS", "Exported", "Head", "head_of", "number_of_classes", "plain_answers", "same_total"]
+__all__ = ["HEADS", "Exported", "Head", "head_of", "number_of_classes", "same_total"]
 
 
 def plain_answers(_head: nn.Module, logits: torch.Tensor, _batch: Batch, _width: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.tasks import TASKS
 
-__all__ = ["NetworkTask", "label_of", "network_task"]
+__all__ = ["label_of", "network_task"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from weigh.kinds.box_list import Detections
 from weigh.kinds.shown import Whole
 from weigh.spreadsheets import defuse
 
-__all__ = ["BOX_TABLE", "COCO_RESULTS", "COLUMNS", "image_ids", "yolo_classes", "yolo_text"]
+__all__ = ["BOX_TABLE", "COCO_RESULTS", "image_ids", "yolo_classes", "yolo_text"]
 
 COLUMNS = ("path", "label", "score", "xmin", "ymin", "xmax", "ymax")
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from weigh.kinds.box_list import Boxes, Detections, overlaps
 
-__all__ = ["AREAS", "IOUS", "MOST", "BoxStatistics", "Found", "compare_boxes", "detections_of", "stacked"]
+__all__ = ["IOUS", "MOST", "BoxStatistics", "compare_boxes", "detections_of", "stacked"]
 
 IOUS = np.linspace(0.5, 0.95, 10)
 AREAS = (

@@ -11,7 +11,7 @@ from weigh.kinds.base import FLOAT16_MAX, KINDS, LEAST_MINORITY, Blind, ClassCou
 from weigh.kinds.counting import count, measure_decisions
 from weigh.language import text
 
-__all__ = ["DENSE_BYTES", "FREQUENT", "LABEL", "TOP", "Label", "decide_class", "row_of_classes"]
+__all__ = ["FREQUENT", "LABEL", "TOP", "Label", "decide_class", "row_of_classes"]
 
 DENSE_BYTES = 32 * 2**20
 TOP = 20

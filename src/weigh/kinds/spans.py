@@ -18,7 +18,7 @@ from weigh.media import joined_tokens
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["ENTITIES", "SPANS", "Spans", "measure_entities", "sum_entities"]
+__all__ = ["SPANS", "Spans", "measure_entities"]
 
 OF_TAGS = text(
     "a model gives the probability of a tag, not that of an entity", "模型给出的是标记的概率，而不是实体的概率"

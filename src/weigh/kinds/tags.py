@@ -12,7 +12,7 @@ import numpy as np
 
 from weigh.kinds.base import rows_of
 
-__all__ = ["BEYOND", "OUTSIDE", "PackedTags", "code_spans", "decode_codes", "pack_tags", "unpack_tags"]
+__all__ = ["BEYOND", "OUTSIDE", "code_spans", "decode_codes", "pack_tags", "unpack_tags"]
 
 OUTSIDE = 0  # code of a token outside of all entities
 BEYOND = -1  # code of a place beyond the end of the sentence

@@ -18,7 +18,7 @@ from weigh.metrics.base import Metric, moved_by_leaving_out
 from weigh.metrics.parts import Parts, parts_over_folds
 from weigh.metrics.shares import share
 
-__all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
+__all__ = ["MeasuredDesign", "measure_design", "score_design"]
 
 
 class Folds(Protocol):

@@ -22,14 +22,7 @@ from weigh.kinds.box_statistics import IOUS, BoxStatistics
 from weigh.metrics.parts import Parts, among_pictures
 from weigh.metrics.shares import mean_where, share
 
-__all__ = [
-    "ap_of_classes",
-    "average_precision_without",
-    "measure_ranks",
-    "parts_of_ranks",
-    "ranks_of_class",
-    "reduce_ranks",
-]
+__all__ = ["average_precision_without", "measure_ranks", "parts_of_ranks", "ranks_of_class", "reduce_ranks"]
 
 STEPS = 100
 # COCO compares recalls with np.linspace(0, 1, 101). Some of its values are a rounding error above the hundredth that they stand for, and a recall

@@ -19,17 +19,7 @@ import numpy as np
 from weigh.metrics.parts import Parts, among_pictures
 from weigh.metrics.shares import share
 
-__all__ = [
-    "F1",
-    "INTERSECTION_OVER_UNION",
-    "PRECISION",
-    "RECALL",
-    "ClassMean",
-    "ClassTotals",
-    "Score",
-    "harmonic",
-    "ratio",
-]
+__all__ = ["F1", "INTERSECTION_OVER_UNION", "PRECISION", "RECALL", "ClassMean", "Score", "harmonic", "ratio"]
 
 
 class Score(NamedTuple):

@@ -14,7 +14,7 @@ from weigh.metrics.base import METRICS, Metric
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["PerClass", "confusion_matrix", "per_class", "require_metric"]
+__all__ = ["confusion_matrix", "per_class", "require_metric"]
 
 
 class PerClass(NamedTuple):

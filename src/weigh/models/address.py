@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl
 from weigh.errors import ModelError
 from weigh.language import join_texts, text
 
-__all__ = ["BUILT_IN", "Address", "OwnModel", "check_trust", "is_trusted", "parse_address", "source_names"]
+__all__ = ["BUILT_IN", "Address", "OwnModel", "check_trust", "is_trusted", "parse_address"]
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,95}")
 OWNERS = {  # beginnings of names that people write without their owner, and whose repository on the hub they mean

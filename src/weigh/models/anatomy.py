@@ -22,15 +22,7 @@ from weigh.models.layers import side_by_side
 from weigh.models.maps import Pyramid, find_maps
 from weigh.models.stage import Cut, split_last_stage
 
-__all__ = [
-    "TORCH",
-    "Anatomy",
-    "count_operations",
-    "cut_last_linear",
-    "depth_of_parameters",
-    "names_of_head",
-    "weights_digest",
-]
+__all__ = ["TORCH", "Anatomy", "count_operations", "cut_last_linear", "depth_of_parameters", "weights_digest"]
 
 
 def cut_last_linear(module: nn.Module, address: str) -> int:

@@ -21,7 +21,7 @@ from weigh.language import text
 from weigh.models.inert_pickle import VALUES, LeftOut, needs_code, rewrite, unpickle, unreadable
 from weigh.models.limits import check_header, files_of_index
 
-__all__ = ["Checkpoint", "Fitted", "fit", "read_checkpoint"]
+__all__ = ["Fitted", "fit", "read_checkpoint"]
 
 State = dict[str, torch.Tensor]
 WRAPPERS = re.compile(r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.")  # of torch, at any depth

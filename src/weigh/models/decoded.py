@@ -17,7 +17,7 @@ from weigh.models.anatomy import Anatomy, depth_of_parameters
 from weigh.models.maps import Level, OwnDecoder, Pyramid
 from weigh.models.stage import Cut
 
-__all__ = ["Decoded", "Parted", "decoded_anatomy", "decoded_maps", "plain_name", "split_decoded"]
+__all__ = ["Parted", "decoded_anatomy", "plain_name"]
 
 NUMBERED = re.compile(r"^body\.body\.(?:[a-z_]+\.)*(?=\w+\.\d|[a-z_]\w*\d\.)")
 SMALL = 128  # pixels: enough to see how much smaller the vectors of pixels lie

@@ -20,7 +20,7 @@ from weigh.models.hub import SAID, SECONDS, reachable
 from weigh.models.hub_refusals import Refusal, no_answer
 from weigh.notices import notice
 
-__all__ = ["Kept", "digest_of", "fetch_url", "mirrored"]
+__all__ = ["Kept", "fetch_url", "mirrored"]
 
 TRIES, PAUSE = (
     5,

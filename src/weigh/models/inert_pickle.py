@@ -23,7 +23,7 @@ from weigh.errors import ModelError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
 
-__all__ = ["VALUES", "LeftOut", "Unpickled", "needs_code", "rewrite", "unpickle", "unreadable"]
+__all__ = ["VALUES", "LeftOut", "needs_code", "rewrite", "unpickle", "unreadable"]
 
 warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what cannot be read is said by us
 

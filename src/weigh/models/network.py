@@ -22,7 +22,7 @@ from weigh.models.own_boxes import OwnBoxes, make_own_boxes
 from weigh.models.pretrained import Pretrained
 from weigh.models.stage import Prefix
 
-__all__ = ["Answering", "Network", "Stage", "make_network"]
+__all__ = ["Network", "Stage", "make_network"]
 
 
 class Answering(Protocol):

@@ -18,7 +18,7 @@ from weigh.models.anatomy import Anatomy, count_operations
 from weigh.models.maps import Level, Pyramid, Tapped, norms_of
 
 __all__ = [
-    "IGNORED", "NOTHING", "SEEN", "Drawn", "Found", "OwnBoxes", "OwnDetector", "Parts", "detector_anatomy", "in_regions", "make_own_boxes",
+    "IGNORED", "NOTHING", "SEEN", "Drawn", "Found", "OwnBoxes", "Parts", "detector_anatomy", "in_regions", "make_own_boxes",
     "pyramid_of", "renewed", "shallow", "sides_of",
 ]  # fmt: skip
 

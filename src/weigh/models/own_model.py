@@ -24,7 +24,7 @@ from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.models.transforms import checked
 
-__all__ = ["load", "preprocessing_of"]
+__all__ = ["load"]
 
 USUAL = Preprocessing(224, 256, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 DRAWN = 0.5  # a model of whose body more is drawn at random is not pretrained

@@ -23,7 +23,7 @@ from weigh.models.own_code import running
 from weigh.models.timm import ANATOMY as OF_TIMM
 from weigh.notices import notice
 
-__all__ = ["Nature", "Tried", "features_by", "nature_of", "say_once", "try_ports"]
+__all__ = ["Tried", "features_by", "nature_of", "say_once", "try_ports"]
 
 SAME = 1e-4  # of the outputs' spread: two passes of one picture differ by less
 SQUASHED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

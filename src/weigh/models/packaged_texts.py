@@ -22,7 +22,7 @@ from weigh.language import text
 from weigh.models.catalogue import PackagedWeights, find_packaged
 from weigh.settings import cache_folder
 
-__all__ = ["read_e5", "unpack"]
+__all__ = ["unpack"]
 
 BERT = {
     "model_type": "bert", "architectures": ["BertModel"], "hidden_size": 384, "num_attention_heads": 12,

@@ -15,7 +15,7 @@ from PIL import Image
 
 from weigh.models.preparation import PlainInputs
 
-__all__ = ["Preprocessing", "WholePictures", "fitted"]
+__all__ = ["Preprocessing", "fitted"]
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,

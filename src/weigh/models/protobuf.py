@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["Field", "Message", "ProtobufError", "message_field", "signed"]
+__all__ = ["Message", "ProtobufError", "message_field"]
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # kinds of fields; 3 and 4 are groups, which nobody writes any more
 MOST_FIELDS = 5_000_000  # of one message

@@ -33,7 +33,7 @@ from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Prov
 from weigh.models.torchvision_boxes import DETECTORS
 from weigh.models.transforms import of_preset
 
-__all__ = ["SEGMENTERS", "load", "names"]
+__all__ = ["load", "names"]
 
 OF_OTHERS = ("keypointrcnn", "maskrcnn")  # answer with more than boxes
 TRAINED_NORMS = ("_v2", "ssd")  # in names of detectors whose batch norms the library goes on training

@@ -14,7 +14,6 @@ from weigh.record.results import OutOfFold, Results
 
 __all__ = [
     "MOST_DOUBTED",
-    "Suspects",
     "choose_winner",
     "comparable_scores",
     "find_suspects",

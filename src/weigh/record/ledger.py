@@ -42,7 +42,7 @@ from weigh.record.tables import (
 )
 from weigh.run import Kept, Outcome, Run
 
-__all__ = ["FORMAT", "Ledger"]
+__all__ = ["Ledger"]
 
 T = TypeVar("T")
 FORMAT = 2

@@ -27,7 +27,7 @@ from weigh.run import Candidate, Kept
 from weigh.spec import StudySpec
 from weigh.stats.resampling import Units, make_units
 
-__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
+__all__ = ["Candidate", "OutOfFold", "Results", "RunRecord"]
 
 T = TypeVar("T")
 Purpose = Literal["main", "order-check", "curve", "components", "cleaned", "refit"]

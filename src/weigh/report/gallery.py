@@ -18,7 +18,7 @@ from weigh.report.rows import written_value
 from weigh.report.visible import visible_line
 from weigh.report.words import say
 
-__all__ = ["PICTURES_SHOWN", "Gallery", "Thumbnail", "caption_of", "rows_by_path"]
+__all__ = ["PICTURES_SHOWN", "Gallery", "caption_of", "rows_by_path"]
 
 PICTURES_SHOWN = 24
 SWATCHES_SHOWN = 40

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-__all__ = ["BUDGET", "Album", "PictureOf"]
+__all__ = ["Album"]
 
 PictureOf = Callable[[str], "bytes | None"]
 BUDGET = 3_000_000  # characters of base64 on one page

@@ -21,7 +21,7 @@ from weigh.report.runs import score_run
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["make_table", "predictions_table", "runs_table", "suspects_table"]
+__all__ = ["make_table"]
 
 CROSS_VALIDATION = (
     "cross-validation"  # what the column `set` says of out-of-fold predictions; others: "test", names of further sets

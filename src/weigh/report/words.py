@@ -13,7 +13,6 @@ from weigh.stats.estimate import UNITS as METRIC_UNITS
 __all__ = [
     "CLAIMS",
     "CLAIMS_EXPLAINED",
-    "CLAIMS_SHORT",
     "DESIGN",
     "LEFT_OUT",
     "OUTCOMES",

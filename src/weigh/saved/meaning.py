@@ -21,7 +21,7 @@ from weigh.language import Text
 from weigh.media import Medium
 from weigh.notices import Progress
 
-__all__ = ["Each", "Meaning", "Outputs", "blank_examples"]
+__all__ = ["Each", "Meaning", "blank_examples"]
 
 STRETCH = 1024  # examples whose batches are cut together
 ALIKE = 128  # of a medium whose batches are cut by their number alone (4 of 32): the same batches, and less is lost with a block

@@ -28,7 +28,7 @@ from weigh.notices import Progress
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 
-__all__ = ["Activations", "activations_of"]
+__all__ = ["activations_of"]
 
 KEPT_AS = np.dtype(np.float16)
 PLAIN, MIRRORED = 0, 1  # views; later ones are random crops

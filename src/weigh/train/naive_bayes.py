@@ -32,7 +32,7 @@ from weigh.train.features import load_for
 from weigh.train.sample import sample_of
 from weigh.train.words import add_words, asks_words
 
-__all__ = ["Bayes", "Counts", "count_words", "fit", "fit_bayes"]
+__all__ = ["Counts", "fit", "fit_bayes"]
 
 UNSEEN = 0.5  # examples that a class without any in the training part counts as
 

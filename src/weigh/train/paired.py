@@ -11,7 +11,7 @@ import numpy as np
 
 from weigh.metrics.base import Metric
 
-__all__ = ["CLEARLY", "Rise", "clearly_better", "rise_of"]
+__all__ = ["CLEARLY", "clearly_better", "rise_of"]
 
 CLEARLY = 1.645  # 95 % of a normal distribution: where nothing has changed, one in twenty looks so much better
 

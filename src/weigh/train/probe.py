@@ -38,7 +38,7 @@ from weigh.train.sample import sample_of
 from weigh.train.transferability import transferability
 from weigh.train.words import add_words, asks_words
 
-__all__ = ["LinearHead", "fit", "fit_head"]
+__all__ = ["fit", "fit_head"]
 
 # Of two classes; gradients are the smaller the more classes there are. With a hundred, single precision does not reach it:
 # such heads end where less than `INNER_GAIN` of log loss is left to gain.

@@ -19,7 +19,7 @@ from weigh.data.folds import inner_folds
 from weigh.kinds.number import NUMBER
 from weigh.train.rows import Rows
 
-__all__ = ["Ridge", "fit_ridge"]
+__all__ = ["fit_ridge"]
 
 
 class Ridge(NamedTuple):

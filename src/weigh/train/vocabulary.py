@@ -17,7 +17,7 @@ from torch import nn
 
 from weigh.models.network import Network
 
-__all__ = ["Shortened", "shorten_vocabulary"]
+__all__ = ["shorten_vocabulary"]
 
 
 class Shortened(NamedTuple):

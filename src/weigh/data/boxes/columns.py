@@ -18,15 +18,7 @@ from weigh.data.pictures.tables import picture_columns
 from weigh.data.tables.cells import Columns
 from weigh.spec import ColumnsSpec
 
-__all__ = [
-    "BoxColumns",
-    "box_columns",
-    "columns_of_boxes",
-    "four_numbers",
-    "label_column",
-    "picture_size_columns",
-    "read_four",
-]
+__all__ = ["BoxColumns", "box_columns", "columns_of_boxes", "label_column", "picture_size_columns", "read_four"]
 
 LEFT, TOP = ("xmin", "x0", "x1", "left", "xleft", "xtl", "xtopleft", "bboxx1", "bboxxmin", "minx"), ("ymin", "y0", "y1", "top", "ytop", "ytl", "ytopleft", "bboxy1", "bboxymin", "miny")  # fmt: skip
 RIGHT, BOTTOM = ("xmax", "x2", "right", "xright", "x1", "xbr", "xbottomright", "bboxx2", "bboxxmax", "maxx"), ("ymax", "y2", "bottom", "ybottom", "y1", "ybr", "ybottomright", "bboxy2", "bboxymax", "maxy")  # fmt: skip

@@ -17,7 +17,7 @@ from weigh.data.rows.trees import is_folder, walk_files
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["LabelFiles", "Lists", "list_labelled", "listed_in", "match_files", "unreadable_labels"]
+__all__ = ["LabelFiles", "list_labelled", "listed_in", "match_files", "unreadable_labels"]
 
 LISTS = ("ImageSets", "Main")
 

@@ -21,7 +21,7 @@ from weigh.kinds.label_map import LabelMap
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["Annotated", "OutlinedFile", "draw_annotated", "outlined"]
+__all__ = ["Annotated", "draw_annotated", "outlined"]
 
 BACKGROUND = "background"
 

@@ -17,7 +17,7 @@ from weigh.data.pictures.decoding import DEEP, ORIENTATION, PictureError, guarde
 from weigh.kinds.label_map import LabelMap
 from weigh.language import text
 
-__all__ = ["MOST_VALUES", "Raster", "colour_name", "read_raster", "turned"]
+__all__ = ["Raster", "colour_name", "read_raster", "turned"]
 
 NEAR = 64  # of black or of white: what JPEG leaves of them
 MOST_VALUES = 1000  # of one file: more are a photo, or numbers of objects

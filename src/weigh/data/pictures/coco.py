@@ -25,7 +25,7 @@ from weigh.files import open_regular, read_json
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource", "ListedFile", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
+__all__ = ["CocoFile", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
 
 SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from weigh.disk import replacing
 
-__all__ = ["CLASSES", "PICTURES", "Scene", "draw_scenes", "drawn_study"]
+__all__ = ["CLASSES", "PICTURES", "draw_scenes", "drawn_study"]
 
 CLASSES = ("background", "cell", "rod")
 PICTURES = 60

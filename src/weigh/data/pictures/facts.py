@@ -33,7 +33,7 @@ from weigh.lookahead import look_ahead
 from weigh.notices import Progress
 from weigh.settings import cache_folder
 
-__all__ = ["GREY_SIDE", "Facts", "picture_facts"]
+__all__ = ["Facts", "picture_facts"]
 
 VERSION = "facts-1"  # raised when a fact is computed in another way
 OPENED_BY = f"{VERSION}-{PIL.__version__}-{MAX_PIXELS}"  # what does not open today may open tomorrow

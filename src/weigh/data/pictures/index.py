@@ -37,7 +37,7 @@ from weigh.registry import Registry
 from weigh.settings import user_path
 from weigh.spec import DataSpec
 
-__all__ = ["LISTERS", "Lister", "data_root", "read_images", "source_path"]
+__all__ = ["LISTERS", "data_root", "read_images", "source_path"]
 
 Lister = Callable[[DataSpec, Progress | None], Callable[[str], Listing]]
 # By the kind of the targets, where these have a place in the picture and are written in files of their own: what makes rows of an address.

@@ -34,7 +34,7 @@ from weigh.data.pictures.alignment import align, band_pass, centre, correlation,
 from weigh.data.pictures.decoding import PictureError, open_picture
 from weigh.notices import Progress
 
-__all__ = ["COPY", "MOST_PICTURES", "STRICT", "near_duplicates"]
+__all__ = ["MOST_PICTURES", "near_duplicates"]
 
 VERSION = "near-1"  # raised when the method changes
 COPY = 0.90  # partial correlation of copies of one photo; other pairs of photos stay below 0.7

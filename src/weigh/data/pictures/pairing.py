@@ -19,16 +19,7 @@ from weigh.data.tables.text_encoding import read_text
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = [
-    "Paired",
-    "PlacedFile",
-    "folder_role",
-    "is_text",
-    "listed_parts",
-    "pair_up",
-    "place_file",
-    "problems_of_lists",
-]
+__all__ = ["PlacedFile", "folder_role", "is_text", "listed_parts", "pair_up", "place_file", "problems_of_lists"]
 
 PICTURE_FOLDERS = PICTURE_WORDS | {"leftimg8bit", "jpegimages"}
 LISTED = re.compile(r"\s+-?[01]$|\.(?:jpe?g|png|xml)$", re.IGNORECASE)  # what may follow a name in a list

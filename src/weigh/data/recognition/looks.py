@@ -39,7 +39,7 @@ from weigh.tasks import (
     TOKEN_CLASSIFICATION,
 )
 
-__all__ = ["LOOKS", "Look", "TextTask", "look_at", "task_by_looks"]
+__all__ = ["TextTask", "look_at", "task_by_looks"]
 
 BYTES = 300_000  # of a file that are looked at
 ROWS = 500

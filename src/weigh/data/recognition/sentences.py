@@ -17,7 +17,7 @@ from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as
 from weigh.language import Text, text
 
-__all__ = ["has_tagged_lines", "holds_tokens"]
+__all__ = ["holds_tokens"]
 
 
 def holds_tokens(path: Path, content: str, rows: Sequence[Any], columns: Columns) -> Text | None:

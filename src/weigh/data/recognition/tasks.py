@@ -30,7 +30,7 @@ from weigh.settings import user_path
 from weigh.spec import ColumnsSpec
 from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENTATION
 
-__all__ = ["Recognised", "recognise_task"]
+__all__ = ["recognise_task"]
 
 BARE = 3  # files without a suffix of one folder that are opened to see whether they are pictures
 MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))

@@ -19,7 +19,6 @@ from weigh.settings import offline_by_environment, user_path, way_online
 
 __all__ = [
     "empty_split_problems",
-    "empty_splits",
     "hub_name",
     "is_saved",
     "label_names",

@@ -17,7 +17,7 @@ from weigh.language import Text, first_names, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["Level", "Placed", "Settled", "settle_levels"]
+__all__ = ["Level", "Placed", "settle_levels"]
 
 Level = Literal["outer", "inner"]
 MOST = 0.9  # share of files that lie one level deeper, from which on the layout has two levels

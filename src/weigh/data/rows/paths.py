@@ -23,7 +23,7 @@ from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.spec import DataSpec
 
-__all__ = ["Found", "Resolver", "found_otherwise", "inner_test_folder", "no_such_path"]
+__all__ = ["Resolver", "found_otherwise", "inner_test_folder", "no_such_path"]
 
 # Where the pictures of a table of bare ids usually lie, beside the table.
 USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")

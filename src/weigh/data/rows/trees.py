@@ -14,7 +14,7 @@ from weigh.data.rows.listing import PARTS, natural_key
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Tree", "bare_parts", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
+__all__ = ["bare_parts", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))

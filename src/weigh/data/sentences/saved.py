@@ -14,7 +14,7 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["Sequences", "sequences"]
+__all__ = ["sequences"]
 
 
 class Sequences(NamedTuple):

@@ -21,7 +21,7 @@ from weigh.data.sentences.objects import TAGS, TOKENS
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns
 from weigh.spec import ColumnsSpec
 
-__all__ = ["SENTENCE", "TokenColumns", "are_words", "table_blocks", "table_sentences", "token_columns"]
+__all__ = ["SENTENCE", "are_words", "table_blocks", "table_sentences", "token_columns"]
 
 MOST = 0.9  # share of rows that must fit
 LOOK = 2_000  # rows that decide

@@ -16,14 +16,7 @@ from typing import NamedTuple
 
 from weigh.data.names import compose
 
-__all__ = [
-    "TAG",
-    "Decoded",
-    "decode_tags",
-    "parse_tag",
-    "scheme_of",
-    "usual_spelling",
-]
+__all__ = ["Decoded", "decode_tags", "parse_tag", "scheme_of", "usual_spelling"]
 
 TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?", re.DOTALL)
 OTHER_SPELLINGS = (  # "b-PER", "PER-B"; groups: the letter and the type

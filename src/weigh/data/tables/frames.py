@@ -18,7 +18,7 @@ from weigh.data.tables.text_encoding import read_text, split_lines
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Frame", "read_frame"]
+__all__ = ["read_frame"]
 
 LARGE = 20_000_000  # characters from which on a plain table is parsed by polars
 

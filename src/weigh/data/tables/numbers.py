@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-__all__ = ["Style", "number_style", "plain_number"]
+__all__ = ["number_style", "plain_number"]
 
 BLANKS = re.compile("(?<=\\d)[ '\u2019\u00a0\u202f\u2009](?=\\d{3}(?!\\d))")
 

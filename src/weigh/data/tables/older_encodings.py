@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["ENCODINGS", "Encoding", "guess_encoding"]
+__all__ = ["ENCODINGS", "guess_encoding"]
 
 SAMPLE = 200_000  # bytes
 LEAST = 0.2  # share of frequent letters from which on a guess is believed

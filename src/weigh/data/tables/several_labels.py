@@ -18,7 +18,7 @@ from weigh.errors import DataError
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
-__all__ = ["Labels", "joined_labels", "label_columns", "labels_of"]
+__all__ = ["joined_labels", "label_columns", "labels_of"]
 
 MARKS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 JOINERS = ("|", ";", ",", "+", "/")

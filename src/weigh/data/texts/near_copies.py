@@ -27,7 +27,7 @@ from weigh.data.copies import NearDuplicates
 from weigh.data.unspaced import UNSPACED
 from weigh.notices import Progress
 
-__all__ = ["ALIKE", "MOST_TEXTS", "near_texts", "normalised", "resemblance"]
+__all__ = ["MOST_TEXTS", "near_texts", "normalised", "resemblance"]
 
 ALIKE = 0.8  # shared shingles of copies; one changed word in twenty leaves about that
 MOST_TEXTS = 1_000_000  # beyond it the signatures alone would take minutes

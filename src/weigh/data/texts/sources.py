@@ -40,7 +40,7 @@ from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.spec import ColumnsSpec, DataSpec
 
-__all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
+__all__ = ["TextSource", "has_text_classes"]
 
 HEAD = 1_000  # bytes that show whether a file holds text
 MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree

@@ -34,11 +34,9 @@ from weigh.spec import ColumnsSpec
 
 __all__ = [
     "LINE_LAYOUTS",
-    "LineLayout",
     "columns_of_texts",
     "is_json_lines",
     "known_layout_table",
-    "no_texts",
     "read_text_table",
     "rows_by_pattern",
     "written_as",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from weigh.language import Text, text
 from weigh.models.keras.settings import TENSOR
 
-__all__ = ["Call", "Graph", "Layer", "Untranslatable", "Value", "places_of", "read_graph", "without_last_activation"]
+__all__ = ["Call", "Graph", "Untranslatable", "Value", "places_of", "read_graph", "without_last_activation"]
 
 
 class Untranslatable(Exception):

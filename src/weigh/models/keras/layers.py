@@ -26,11 +26,10 @@ from weigh.models.keras.parts import (
     Reshaped,
     Scaled,
     Standardised,
-    channels_first,
     channels_last,
 )
 
-__all__ = ["Slot", "Translated", "channels_first", "channels_last", "translate_layer"]
+__all__ = ["Slot", "channels_last", "translate_layer"]
 
 
 class Slot(NamedTuple):

@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn import functional
 
 __all__ = [
-    "JOIN",
     "Average",
     "AveragePoolSame",
     "Combined",

@@ -14,7 +14,7 @@ from typing import Any
 from weigh.errors import ModelError
 from weigh.language import Text, text
 
-__all__ = ["ACTIVATIONS", "TENSOR", "cleaned", "refused"]
+__all__ = ["TENSOR", "cleaned", "refused"]
 
 TENSOR = "__keras_tensor__"
 RUNS_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")

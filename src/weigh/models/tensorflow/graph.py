@@ -24,7 +24,7 @@ from weigh.models.protobuf import Message, ProtobufError, message_field
 
 __all__ = [
     "Function", "Graph", "Node", "SavedModel", "Signature", "broken", "constants", "parse_graph", "placeholder", "producer",
-    "read_graph", "read_saved_model", "refused", "tensor_name",
+    "read_graph", "read_saved_model", "tensor_name",
 ]  # fmt: skip
 
 MOST_BYTES = 2 << 30  # a message of protocol buffers cannot hold more

@@ -28,7 +28,7 @@ from weigh.models.pretrained import Pretrained, Provenance
 from weigh.models.tensorflow.graph import Graph, Node, broken, constants, producer
 from weigh.models.timm import ANATOMY
 
-__all__ = ["Layer", "layers_of", "load_into_timm"]
+__all__ = ["load_into_timm"]
 
 EPSILON = 1e-3  # of TF-Slim's batch norms
 SIZE = 224  # pixels of a side, where the graph takes any

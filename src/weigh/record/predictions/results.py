@@ -39,7 +39,7 @@ from weigh.record.predictions.table import read_tables
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 
-__all__ = ["read_predictions", "require_metrics", "results_of", "results_of_models", "skipped_of_others"]
+__all__ = ["read_predictions", "require_metrics", "results_of_models"]
 
 SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives back 1 and 0
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite
