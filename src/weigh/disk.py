@@ -21,6 +21,7 @@ from weigh.language import Text, text
 __all__ = [
     "TAKEN",
     "WRITING",
+    "errno_of",
     "flush_folder",
     "is_read_only",
     "is_storage_fault",
@@ -174,22 +175,24 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        if number(error) is None or isinstance(error, BrokenPipeError):  # the pipe has no reader: no fault of the disk
+        if errno_of(error) is None or isinstance(
+            error, BrokenPipeError
+        ):  # the pipe has no reader: no fault of the disk
             raise
         raise storage_error(error, path) from error
 
 
 def is_storage_fault(error: BaseException) -> bool:
     """Whether the machine is at fault and not what it was computing: then nothing is recorded, and a resume tries again."""
-    return isinstance(error, StorageError) or number(error) in FAULTS
+    return isinstance(error, StorageError) or errno_of(error) in FAULTS
 
 
 def is_read_only(error: StorageError) -> bool:
     """Whether the place cannot be written to at all, so that another one may be tried."""
-    return error.__cause__ is not None and number(error.__cause__) in DENIED | {errno.EROFS}
+    return error.__cause__ is not None and errno_of(error.__cause__) in DENIED | {errno.EROFS}
 
 
-def number(error: BaseException) -> int | None:
+def errno_of(error: BaseException) -> int | None:
     """The errno of an error, also of SQLite's; None where it is no fault of the disk."""
     if isinstance(error, OSError):
         return error.errno
@@ -201,7 +204,7 @@ def number(error: BaseException) -> int | None:
 
 def storage_error(error: OSError | sqlite3.Error, path: Path | str | Text | None = None) -> StorageError:
     """What went wrong at `path`, why it matters and what to do now."""
-    code, named = number(error), path
+    code, named = errno_of(error), path
     if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):
         written = os.fsdecode(error.filename)
         named = path if path is not None and WRITING in written else written

@@ -63,7 +63,8 @@ def read_predictions(
         SpecError: A setting that is wrong or does not count here.
         DataError: What is there cannot be read as predictions.
     """
-    from weigh.record.predictions.boxes import holds_boxes, holds_detections, read_boxes
+    from weigh.data.boxes.gold import holds_boxes, holds_detections
+    from weigh.record.predictions.boxes import read_boxes
     from weigh.record.predictions.entities import read_entities
     from weigh.record.predictions.results import read_predictions as read
 

@@ -66,7 +66,7 @@ def ask_there(running: Hub, home, monkeypatch) -> None:
     monkeypatch.setenv("WEIGH_TORCH_ENDPOINT", running.url)
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))
     monkeypatch.setattr(ours, "PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(ours, "SECONDS", 1)
+    monkeypatch.setattr(ours, "TIMEOUT_SECONDS", 1)
     monkeypatch.setattr(download, "PAUSE", 0.0)
     for module in (file_download, _http):  # the client's own pauses
         monkeypatch.setattr(module, "time", _Awake(module.time))

@@ -183,7 +183,7 @@ def test_a_token_is_sent_and_not_shown(hub, monkeypatch):
 
 
 def test_a_large_download_is_announced(hub, monkeypatch):
-    monkeypatch.setattr(ours, "SAID", 10_000)
+    monkeypatch.setattr(ours, "ANNOUNCED_BYTES", 10_000)
     told: list[str] = []
 
     with notices_to(lambda sentence: told.append(sentence.en)):

@@ -21,7 +21,7 @@ from weigh.models.tokenisation import Tokenisation, join
 from weigh.notices import Progress
 from weigh.run import Setting
 
-__all__ = ["Texts", "by_length", "in_stretches", "occurring", "vocabulary"]
+__all__ = ["TOKENS", "Texts", "by_length", "in_stretches", "occurring", "vocabulary"]
 
 STRETCH = 50  # batches that are sorted together
 TOKENS = 128  # per example of a batch outside of training: short texts come more at a time

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
+    "FLOAT16_MAX",
     "KINDS",
+    "LEAST_HOLDERS",
+    "LEAST_MINORITY",
     "Blind",
     "ClassCounts",
-    "Form",
     "Kind",
-    "Pane",
     "Prediction",
     "Strata",
-    "Swatch",
     "kind_named",
     "rows_of",
 ]

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from weigh.kinds.base import Pane
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes
 from weigh.kinds.palette import palette
+from weigh.kinds.shown import Pane
 from weigh.language import text
 
 __all__ = ["class_colours", "outlined", "overlaid", "panes_of"]

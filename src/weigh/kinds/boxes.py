@@ -18,10 +18,7 @@ from weigh.kinds.base import (
     LEAST_HOLDERS,
     LEAST_MINORITY,
     Blind,
-    Form,
-    Pane,
     Prediction,
-    Swatch,
     rows_of,
 )
 from weigh.kinds.box_files import BOX_TABLE, COCO_RESULTS, yolo_classes, yolo_text
@@ -30,6 +27,7 @@ from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
 from weigh.kinds.palette import hex_of
 from weigh.kinds.placed import PlacedKind, evenly_held
+from weigh.kinds.shown import Form, Pane, Swatch
 from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem

@@ -28,6 +28,7 @@ from weigh.kinds.label_map import LabelMap, ignored_mark
 
 __all__ = [
     "DEPTHS",
+    "MOST_CONFUSED",
     "SIZES",
     "MaskStatistics",
     "compare_constant",

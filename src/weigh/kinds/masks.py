@@ -17,10 +17,7 @@ from weigh.kinds.base import (
     KINDS,
     LEAST_MINORITY,
     Blind,
-    Form,
-    Pane,
     Prediction,
-    Swatch,
     rows_of,
 )
 from weigh.kinds.label_map import LabelMap
@@ -28,6 +25,7 @@ from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
 from weigh.kinds.palette import hex_of, palette
 from weigh.kinds.placed import PlacedKind
+from weigh.kinds.shown import Form, Pane, Swatch
 from weigh.language import Text, text
 from weigh.problem import Problem
 

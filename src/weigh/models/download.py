@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from weigh.errors import reason_of
 from weigh.language import text
-from weigh.models.hub import SAID, SECONDS, reachable
+from weigh.models.hub import ANNOUNCED_BYTES, TIMEOUT_SECONDS, reachable
 from weigh.models.hub_refusals import Refusal, no_answer
 from weigh.notices import notice
 
@@ -104,7 +104,7 @@ def _download(url: str, part: Path) -> None:
             before = file.tell()
             try:
                 request = urllib.request.Request(url, headers={"Range": f"bytes={before}-"} if before else {})
-                with urllib.request.urlopen(request, timeout=SECONDS * 2) as answer:
+                with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS * 2) as answer:
                     if before and answer.status != 206:  # the server begins anew
                         file.seek(0)
                         file.truncate()
@@ -130,7 +130,7 @@ def _download(url: str, part: Path) -> None:
 
 
 def _announce(url: str, size: int, before: int) -> None:
-    if size >= SAID and not before:
+    if size >= ANNOUNCED_BYTES and not before:
         notice(text("Downloading {u} ({m} MB).", "正在下载 {u}（{m} MB）。", u=url, m=f"{size / 1e6:.0f}"))
 
 

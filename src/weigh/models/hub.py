@@ -30,11 +30,21 @@ from weigh.models.hub_refusals import (
 from weigh.notices import notice
 from weigh.settings import way_online
 
-__all__ = ["Fetched", "cached_from_hub", "commit_of", "fetch_from_hub", "named", "reachable", "unreachable"]
+__all__ = [
+    "ANNOUNCED_BYTES",
+    "TIMEOUT_SECONDS",
+    "Fetched",
+    "cached_from_hub",
+    "commit_of",
+    "fetch_from_hub",
+    "named",
+    "reachable",
+    "unreachable",
+]
 
-SECONDS = 5
+TIMEOUT_SECONDS = 5  # for one request
 PAUSES = (1.0, 3.0)  # seconds before a question is asked again that the hub could not answer for the moment
-SAID = 1_000_000  # bytes from which on a download is announced
+ANNOUNCED_BYTES = 1_000_000  # bytes from which on a download is announced
 DIGITS = frozenset("0123456789abcdef")
 
 
@@ -45,7 +55,7 @@ def reachable(url: str) -> bool:
     import urllib.request
 
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=SECONDS):
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT_SECONDS):
             return True
     except urllib.error.HTTPError:
         return True  # it answered
@@ -142,7 +152,7 @@ def _download(repository: str, name: str, revision: str | None, *, anew: bool) -
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    seconds: float = SECONDS
+    seconds: float = TIMEOUT_SECONDS
     if constants.HF_HUB_ETAG_TIMEOUT != constants.DEFAULT_ETAG_TIMEOUT:  # the user's own
         seconds = constants.HF_HUB_ETAG_TIMEOUT
     url = hf_hub_url(repository, name, revision=revision, endpoint=constants.ENDPOINT)
@@ -158,7 +168,7 @@ def _download(repository: str, name: str, revision: str | None, *, anew: bool) -
             if pause is None or not is_passing(error):
                 raise
             time.sleep(pause)
-    if (about.size or 0) >= SAID:
+    if (about.size or 0) >= ANNOUNCED_BYTES:
         notice(
             text(
                 "Downloading {n} of {r} ({m} MB) from {u}.",

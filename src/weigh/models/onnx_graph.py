@@ -19,7 +19,7 @@ from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.models.limits import MOST_OPERATIONS, written_out
 
-__all__ = ["check_sizes", "cut_model", "outside_files", "read_onnx", "shape_of", "stand_in"]
+__all__ = ["check_sizes", "cut_model", "outside_files", "read_onnx", "refused", "shape_of", "stand_in"]
 
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # what onnxruntime computes by itself
 ENDLESS = {"Loop", "Scan"}

@@ -15,14 +15,15 @@ from PIL import Image
 
 from weigh.models.preparation import PlainInputs
 
-__all__ = ["Preprocessing", "fitted"]
+__all__ = ["LONGEST_SIDE", "RESAMPLING", "Preprocessing", "fitted"]
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
 }  # fmt: skip
 STRIP = 64  # squares: the length of a picture that is scaled whole
-STEP, MOST = 32, 4096  # pixels: sides of frames are multiples of the first, at most the second
+STEP = 32  # pixels: sides of frames are multiples of it
+LONGEST_SIDE = 4096  # pixels of a frame
 LATER = ("floors",)  # fields that old runs do not know: with their default they stand in no key and in no file
 REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
 
@@ -220,7 +221,7 @@ class WholePictures(Preprocessing):
 
     def plain(self, *, apart: bool) -> PlainInputs:
         """Other programs may choose another frame, in steps of the coarsest maps."""
-        return super().plain(apart=apart)._replace(free={2: (STEP, MOST), 3: (STEP, MOST)}, step=STEP)
+        return super().plain(apart=apart)._replace(free={2: (STEP, LONGEST_SIDE), 3: (STEP, LONGEST_SIDE)}, step=STEP)
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """`(*frame, 3)` uint8."""

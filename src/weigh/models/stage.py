@@ -21,7 +21,7 @@ from torch import nn
 from weigh.errors import ModelError
 from weigh.language import text
 
-__all__ = ["Call", "Cut", "Prefix", "every", "split_last_stage", "watch"]
+__all__ = ["Call", "Cut", "Prefix", "Skipped", "every", "split_last_stage", "watch"]
 
 TOLERANCE = 1e-4  # of the outputs' spread; the same operations run on both sides, so a wrong cut is far beyond it
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into

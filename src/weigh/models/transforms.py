@@ -12,7 +12,7 @@ from typing import Any
 
 from weigh.errors import ModelError
 from weigh.language import Text, text
-from weigh.models.preprocessing import MOST, RESAMPLING, Preprocessing
+from weigh.models.preprocessing import LONGEST_SIDE, RESAMPLING, Preprocessing
 
 __all__ = ["checked", "of_preset", "read_transform"]
 
@@ -74,14 +74,14 @@ def checked(prepared: Preprocessing) -> Preprocessing:
     """
     sides = {"size": prepared.size, "resize": prepared.resize}
     for name, side in sides.items():
-        if type(side) is not int or not 0 < side <= MOST:
+        if type(side) is not int or not 0 < side <= LONGEST_SIDE:
             raise _unread(
                 text(
                     "{f}={v}: it is a number of pixels, {m} at most",
                     "{f}={v}：应为像素数，最多 {m}",
                     f=name,
                     v=side,
-                    m=MOST,
+                    m=LONGEST_SIDE,
                 )
             )
     if prepared.resize < prepared.size and not prepared.squash:

@@ -22,7 +22,7 @@ from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
 
-__all__ = ["Ensemble", "apply_members", "average_candidates", "average_on_part", "read_ensemble"]
+__all__ = ["SMOOTH", "Ensemble", "apply_members", "average_candidates", "average_on_part", "read_ensemble"]
 
 DRAWS = 8  # members, counted as often as they are drawn
 MOST, FEWEST = 20, 3  # candidates that are tried, the best ones by the folds that may be looked at

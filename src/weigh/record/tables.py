@@ -15,11 +15,21 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from weigh.data.contents import identity
-from weigh.disk import number, storage_error
+from weigh.disk import errno_of, storage_error
 from weigh.errors import RecordError, StudyLocked
 from weigh.language import text
 
-__all__ = ["Table", "check_tables", "connect", "copy_tables", "create_tables", "insert", "read_rows"]
+__all__ = [
+    "Table",
+    "check_tables",
+    "connect",
+    "copy_tables",
+    "create_tables",
+    "damaged",
+    "insert",
+    "read_rows",
+    "unusable",
+]
 
 BUSY = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 WAIT = 30.0  # seconds for another process's transaction
@@ -105,7 +115,7 @@ def check_tables(path: Path, tables: Sequence[Table]) -> str | None:
                     if seal != _seal(table, cells):
                         return f"table {table.name}: a row is not what was written"
     except sqlite3.Error as error:
-        if number(error) is not None or _code(error) in BUSY:
+        if errno_of(error) is not None or _code(error) in BUSY:
             raise unusable(path, error) from None
         return str(error)
     if now is not None:
@@ -126,7 +136,7 @@ def unusable(path: Path, error: sqlite3.Error) -> Exception:
             text("{p} is locked by another program.", "{p} 被另一个程序锁定。", p=path),
             do=text("Close that program, then run the same command again.", "请关闭该程序，再运行同一命令。"),
         )
-    if number(error) is not None:
+    if errno_of(error) is not None:
         return storage_error(error, path)
     return damaged(path, str(error))
 

@@ -17,7 +17,7 @@ from weigh.report.forest import Bar, Dot, draw_forest, lanes
 from weigh.report.grids import draw_classes, draw_confusion, draw_matrix
 from weigh.report.plane import Point, Series, draw_keys, draw_plane
 from weigh.report.quantities import number
-from weigh.report.rows import field_title, join, plain_label, table_of, written_value
+from weigh.report.rows import field_title, join_markup, plain_label, table_of, written_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible
 from weigh.report.words import STAGES, say
@@ -167,7 +167,7 @@ def _reliability(figure: Figure, language: str) -> Markup:
         planes.append(draw_plane(series, **titles, diagonal=True, within=within, keys=False))
     keys = draw_keys(stages, diagonal_label=say("diagonal", language))
     return Markup('<p class="plot-title"><b>{}</b> {}</p><div class="planes">{}</div>').format(
-        visible(figure.title.render(language)), keys, join(planes)
+        visible(figure.title.render(language)), keys, join_markup(planes)
     )
 
 
@@ -219,7 +219,7 @@ def _training(figure: Figure, language: str) -> Markup:
         titles = _titles(part, language, "epoch", "value") | {"title": plain_label(rows[0], language, ("stage",))}
         planes.append(draw_plane(series, **titles))
     return Markup('<p class="plot-title"><b>{}</b></p><div class="planes">{}</div>').format(
-        visible(figure.title.render(language)), join(planes)
+        visible(figure.title.render(language)), join_markup(planes)
     )
 
 

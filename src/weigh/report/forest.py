@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 from rich.cells import cell_len
 
-from weigh.report.rows import isolated, join
+from weigh.report.rows import isolated, join_markup
 from weigh.report.scale import Scale, make_scale
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import say
 
-__all__ = ["Bar", "Dot", "draw_forest"]
+__all__ = ["Bar", "Dot", "draw_forest", "draw_mark", "lanes"]
 
 HEIGHT, DOTS_HEIGHT = 26, 24
 WIDE = 14  # columns of a label that leave no room for numbers beside it on a phone
@@ -73,7 +73,7 @@ def draw_forest(
     values = [v for bar in bars for v in (bar.value, bar.low, bar.high, *(dot.value for dot in bar.dots))]
     scale = make_scale(values, include=[*([] if reference is None else [reference]), *(band or ())], log=False)
     ground = _ground(scale, reference, band)
-    body = join(_row(bar, scale, ground) for bar in bars)
+    body = join_markup(_row(bar, scale, ground) for bar in bars)
     keys = []
     if reference is not None and reference_label:
         keys.append(_key("line", f"{reference_label} {scale.write(reference)}"))
@@ -91,13 +91,13 @@ def draw_forest(
         "</table></div>"
     ).format(
         title=visible(title),
-        keys=Markup(' <span class="keys">{}</span>').format(join(keys)) if keys else "",
+        keys=Markup(' <span class="keys">{}</span>').format(join_markup(keys)) if keys else "",
         label=visible(label_title),
         axis=visible(axis_title),
         numbers=say("value_and_interval", language),
         notes=say("note", language),
         body=body,
-        ticks=join(_tick(scale.place(tick), scale.tick_label(tick)) for tick in scale.ticks),
+        ticks=join_markup(_tick(scale.place(tick), scale.tick_label(tick)) for tick in scale.ticks),
     )
 
 
@@ -133,7 +133,7 @@ def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
         small=small,
         height=height,
         ground=ground,
-        marks=join(marks),
+        marks=join_markup(marks),
         numbers=_numbers(bar, scale),
         note=visible(bar.note),
     )
@@ -171,11 +171,11 @@ def _interval(bar: Bar, scale: Scale) -> Markup:
     if bar.note:
         tip += f" ({bar.note})"
     return Markup('<g data-tip="{}">{}{}</g>').format(
-        visible_line(tip), line, shape(bar.shape, scale.place(bar.value or 0.0), y)
+        visible_line(tip), line, draw_mark(bar.shape, scale.place(bar.value or 0.0), y)
     )
 
 
-def shape(name: str, x: float, y: float | str) -> Markup:
+def draw_mark(name: str, x: float, y: float | str) -> Markup:
     """A mark at `x` per cent; `y` in pixels, or a text with its own unit."""
     paths = {
         "square": Markup('<rect x="-5" y="-5" width="10" height="10"/>'),
@@ -204,7 +204,7 @@ def _ground(scale: Scale, reference: float | None, band: tuple[float, float] | N
         parts.append(
             Markup('<line class="reference" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>').format(scale.place(reference))
         )
-    return join(parts)
+    return join_markup(parts)
 
 
 def _tick(x: float, label: str) -> Markup:

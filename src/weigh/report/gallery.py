@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from weigh.findings.model import Finding
-from weigh.kinds.base import Swatch
+from weigh.kinds.shown import Swatch
 from weigh.record.results import Results
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity

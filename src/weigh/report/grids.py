@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from weigh.findings.model import Figure
 from weigh.report.quantities import number
-from weigh.report.rows import field_title, isolated, join, label_of, plain_label, table_of
+from weigh.report.rows import field_title, isolated, join_markup, label_of, plain_label, table_of
 from weigh.report.scale import finite
 from weigh.report.visible import visible
 from weigh.report.words import RELATIONS, say
@@ -38,7 +38,7 @@ def draw_confusion(figure: Figure, language: str) -> Markup:
     if len(names) > CLASSES_SHOWN:
         return _worst_pairs(figure, counts, language)
     totals = {label: sum(counts.get((label, other), 0.0) for other in names) for label in names}
-    head = join(Markup('<th scope="col">{}</th>').format(isolated(name)) for name in names)
+    head = join_markup(Markup('<th scope="col">{}</th>').format(isolated(name)) for name in names)
     body = []
     for label in names:
         cells = [Markup('<th scope="row">{}</th>').format(isolated(label))]
@@ -53,7 +53,7 @@ def draw_confusion(figure: Figure, language: str) -> Markup:
                     number(100 * share, 1),
                 )
             )
-        body.append(Markup("<tr>{}</tr>").format(join(cells)))
+        body.append(Markup("<tr>{}</tr>").format(join_markup(cells)))
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="matrix"><caption>{title}</caption>'
         '<thead><tr><th scope="col"><small>{corner}</small></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -61,7 +61,7 @@ def draw_confusion(figure: Figure, language: str) -> Markup:
         title=visible(figure.title.render(language)),
         corner=say("given_predicted", language),
         head=head,
-        body=join(body),
+        body=join_markup(body),
     )
 
 
@@ -96,7 +96,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
     if len(names) > SIGNS_SHOWN:
         return table_of(figure.rows, language, caption=figure.title.render(language), figure=figure)
     numbered = {name: at + 1 for at, name in enumerate(names)}
-    head = join(Markup('<th scope="col" class="num">{}</th>').format(numbered[name]) for name in names)
+    head = join_markup(Markup('<th scope="col" class="num">{}</th>').format(numbered[name]) for name in names)
     body = []
     for name in names:
         cells = [
@@ -121,7 +121,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
                     relation if relation in RELATIONS else "", SIGNS.get(relation, ""), word, shown
                 )
             )
-        body.append(Markup("<tr>{}</tr>").format(join(cells)))
+        body.append(Markup("<tr>{}</tr>").format(join_markup(cells)))
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="matrix"><caption>{title}. {how}</caption>'
         '<thead><tr><th scope="col"><span class="unseen">{candidate}</span></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -130,7 +130,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
         how=say("matrix_how", language),
         candidate=field_title(figure, "candidate", language),
         head=head,
-        body=join(body),
+        body=join_markup(body),
     )
 
 
@@ -166,8 +166,8 @@ def draw_classes(figure: Figure, language: str) -> Markup:
             cells.append(
                 Markup('<td class="num" data-sort="{}">{}{}</td>').format(repr(value or 0.0), visible(written), bar)
             )
-        body.append(Markup("<tr>{}</tr>").format(join(cells)))
+        body.append(Markup("<tr>{}</tr>").format(join_markup(cells)))
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="classes sortable"><caption>{title}</caption>'
         "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    ).format(title=visible(figure.title.render(language)), head=join(head), body=join(body))
+    ).format(title=visible(figure.title.render(language)), head=join_markup(head), body=join_markup(body))

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from weigh.report.forest import shape
-from weigh.report.rows import join
+from weigh.report.forest import draw_mark
+from weigh.report.rows import join_markup
 from weigh.report.scale import Scale, make_scale
 from weigh.report.visible import visible, visible_line
 
@@ -86,14 +86,14 @@ def draw_plane(
         keys=draw_keys([one.title for one in series]) if keys else "",
         y_title=visible(y_title),
         x_title=visible(x_title),
-        parts=join(parts),
-        y_ticks=join(
+        parts=join_markup(parts),
+        y_ticks=join_markup(
             Markup('<text x="100%" y="{}%" dy=".35em" text-anchor="end">{}</text>').format(
                 _flip(y_scale, t), y_scale.tick_label(t)
             )
             for t in y_scale.ticks
         ),
-        x_ticks=join(
+        x_ticks=join_markup(
             Markup('<text x="{}%" y="15" text-anchor="middle">{}</text>').format(
                 x_scale.place(t), x_scale.tick_label(t)
             )
@@ -107,13 +107,13 @@ def draw_keys(titles: Sequence[str], *, diagonal_label: str = "") -> Markup:
     parts = [
         Markup(
             '<span class="key"><svg width="16" height="16" aria-hidden="true" class="series s{}">{}</svg>{}</span>'
-        ).format(at % 4, shape(SHAPES[at % 4], 50, 8), visible(title))
+        ).format(at % 4, draw_mark(SHAPES[at % 4], 50, 8), visible(title))
         for at, title in enumerate(titles)
         if title
     ]
     if diagonal_label:
         parts.append(Markup('<span class="key"><i class="key-line"></i>{}</span>').format(visible(diagonal_label)))
-    return Markup('<span class="keys">{}</span>').format(join(parts)) if parts else Markup("")
+    return Markup('<span class="keys">{}</span>').format(join_markup(parts)) if parts else Markup("")
 
 
 def _flip(scale: Scale, value: float) -> float:
@@ -129,7 +129,7 @@ def _grid(x_scale: Scale, y_scale: Scale) -> Markup:
         Markup('<line class="grid" x1="0" x2="100%" y1="{0}%" y2="{0}%"/>').format(_flip(y_scale, t))
         for t in y_scale.ticks
     )
-    return join([*vertical, *level])
+    return join_markup([*vertical, *level])
 
 
 def _series(one: Series, mark: str, x_scale: Scale, y_scale: Scale) -> Markup:
@@ -148,7 +148,7 @@ def _series(one: Series, mark: str, x_scale: Scale, y_scale: Scale) -> Markup:
                     x, _flip(y_scale, point.low), _flip(y_scale, point.high)
                 )
             )
-        inner.append(shape(mark, x, f"{y}%"))
+        inner.append(draw_mark(mark, x, f"{y}%"))
         if point.label:
             crowded = any(abs(x - a) < 30 and abs(y - b) < 8 for a, b in labelled)
             labelled.append((x, y))
@@ -169,5 +169,5 @@ def _series(one: Series, mark: str, x_scale: Scale, y_scale: Scale) -> Markup:
                     visible_line(point.label),
                 )
             )
-        parts.append(Markup('<g data-tip="{}">{}</g>').format(visible_line(point.tip), join(inner)))
-    return join(parts)
+        parts.append(Markup('<g data-tip="{}">{}</g>').format(visible_line(point.tip), join_markup(inner)))
+    return join_markup(parts)

@@ -26,6 +26,7 @@ __all__ = [
     "estimate_title",
     "field_title",
     "isolated",
+    "join_markup",
     "label_of",
     "plain_label",
     "setting_in_words",
@@ -139,14 +140,14 @@ def table_of(
     if not columns:
         return Markup("")
     numeric = {key for key in columns if any(_is_number(row.get(key)) for row in rows)}
-    head = join(
+    head = join_markup(
         Markup('<th scope="col"{}>{}</th>').format(
             Markup(' class="num"') if key in numeric else "", field_title(figure, key, language)
         )
         for key in columns
     )
-    body = join(
-        Markup(f"<tr>{join(cell(key, row.get(key), language) for key in columns)}</tr>") for row in rows[:limit]
+    body = join_markup(
+        Markup(f"<tr>{join_markup(cell(key, row.get(key), language) for key in columns)}</tr>") for row in rows[:limit]
     )
     more = Markup("")
     if len(rows) > limit:
@@ -162,6 +163,6 @@ def _is_number(value: Any) -> bool:
     return finite(value) is not None or (isinstance(value, str) and _INTERVAL.fullmatch(value) is not None)
 
 
-def join(parts: Iterable[Markup]) -> Markup:
+def join_markup(parts: Iterable[Markup]) -> Markup:
     """Markup parts in a row."""
     return Markup("".join([escape(part) for part in parts]))

@@ -18,7 +18,7 @@ from weigh.report.visible import visible_line
 from weigh.report.words import LEFT_OUT, OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
-__all__ = ["HELD_BACK", "Story", "answer_of", "main_estimate", "rival_line", "subject", "tell"]
+__all__ = ["HELD_BACK", "Point", "Story", "answer_of", "main_estimate", "rival_line", "subject", "tell"]
 
 ADVICE = ("advice", "next")
 HELD_BACK = ("doubtful", "violated")  # outcomes of assumptions that limit what may be concluded

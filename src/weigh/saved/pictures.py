@@ -17,7 +17,8 @@ from weigh.data.pictures.decoding import use_picture
 from weigh.disk import make_folder, write_file
 from weigh.errors import SpecError
 from weigh.growing import GrowingFiles
-from weigh.kinds.base import Form, Kind
+from weigh.kinds.base import Kind
+from weigh.kinds.shown import Form
 from weigh.language import text
 
 __all__ = ["AnswerFiles", "answer_names", "names_below", "refuse_among_pictures", "refuse_collisions"]

@@ -29,7 +29,7 @@ import torch
 from weigh.train.curvature import Curvature, Memory, together
 from weigh.train.rows import Rows
 
-__all__ = ["Basis", "Heads", "basis_of", "eigenbasis", "solve"]
+__all__ = ["LEADING", "Basis", "Heads", "basis_of", "eigenbasis", "solve"]
 
 HISTORY, LARGE_HEAD = (
     16,

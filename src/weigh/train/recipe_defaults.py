@@ -14,7 +14,21 @@ from weigh.kinds.masks import Masks
 from weigh.run import Options
 from weigh.train.length import FEWEST_EPOCHS, MOST_EPOCHS
 
-__all__ = ["STRENGTHS", "placed"]
+__all__ = [
+    "STRENGTHS",
+    "BatchSize",
+    "Classes",
+    "FinetunedPictures",
+    "FinetunedSpans",
+    "FinetunedTexts",
+    "ImageSize",
+    "InSteps",
+    "MaxLength",
+    "Pooling",
+    "Steps",
+    "Validation",
+    "placed",
+]
 
 # L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
 STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]

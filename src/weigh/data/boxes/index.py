@@ -44,7 +44,7 @@ from weigh.language import text
 from weigh.notices import Progress
 from weigh.spec import DataSpec
 
-__all__ = ["box_rows"]
+__all__ = ["YAML", "box_rows"]
 
 YAML = (".yaml", ".yml")
 

@@ -15,7 +15,7 @@ from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["LEAST_PIXELS", "Convention", "Order", "Reading", "corners_of", "settle_origin", "settle_reading"]
+__all__ = ["LEAST_PIXELS", "ORDERS", "Convention", "Order", "Reading", "corners_of", "settle_origin", "settle_reading"]
 
 Order = Literal["xyxy", "xywh", "cxcywh"]
 ORDERS: tuple[Order, ...] = ("xyxy", "xywh", "cxcywh")

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from weigh.data.masks.raster import Raster, colour_name, pack_colour
+from weigh.data.masks.raster import Raster, colour_name
 from weigh.data.masks.value_words import (
     ignored_note,
     named_by_value,
@@ -21,7 +21,7 @@ from weigh.data.masks.value_words import (
     unknown_values,
     without_pixels,
 )
-from weigh.data.pictures.class_table import ClassTable, as_colour
+from weigh.data.pictures.class_table import ClassTable, as_colour, pack_colour
 from weigh.errors import DataError
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem

@@ -33,7 +33,7 @@ from weigh.lookahead import look_ahead
 from weigh.notices import Progress
 from weigh.settings import cache_folder
 
-__all__ = ["Facts", "picture_facts"]
+__all__ = ["Facts", "facts_of_file", "picture_facts"]
 
 VERSION = "facts-1"  # raised when a fact is computed in another way
 OPENED_BY = f"{VERSION}-{PIL.__version__}-{MAX_PIXELS}"  # what does not open today may open tomorrow
@@ -94,7 +94,7 @@ def picture_facts(
             first.setdefault(content, i)
             todo.append(i)
     new: dict[str, bytes] = {}
-    opened = look_ahead(lambda i: look(examples.root / examples.path[i]), todo, threads=threads, count=AHEAD)
+    opened = look_ahead(lambda i: facts_of_file(examples.root / examples.path[i]), todo, threads=threads, count=AHEAD)
     for done, (i, (fact, copy)) in enumerate(opened, 1):
         facts[i], grey[i] = fact, copy
         if contents[i] and fact.reason not in ("missing", "no permission", "unreadable"):
@@ -111,17 +111,17 @@ def picture_facts(
     return [f for f in facts if f is not None], grey
 
 
-def look(path: Path) -> tuple[Facts, np.ndarray]:
+def facts_of_file(path: Path) -> tuple[Facts, np.ndarray]:
     """Facts and grey copy of one file; a file that does not open has facts too."""
     blank = np.zeros((GREY_SIDE, GREY_SIDE), dtype=np.uint8)
     try:
         raw = read_bytes(path)
-        return guarded(path, lambda: _look(raw, path))
+        return guarded(path, lambda: _read_facts(raw, path))
     except PictureError as error:
         return Facts(reason=error.reason, detail=(error.detail.en, error.detail.zh)), blank
 
 
-def _look(raw: bytes, path: Path) -> tuple[Facts, np.ndarray]:
+def _read_facts(raw: bytes, path: Path) -> tuple[Facts, np.ndarray]:
     image = open_checked(raw, path)
     mode, frames = image.mode, getattr(image, "n_frames", 1)
     rotated = image.getexif().get(0x0112, 1) not in (1, None)

@@ -25,7 +25,7 @@ from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.language import text
 
-__all__ = ["list_validation", "number_of_picture"]
+__all__ = ["PICTURES", "list_validation", "number_of_picture"]
 
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})(\.jpe?g)?", re.IGNORECASE)
 LISTS = ("LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "val.txt", "val_map.txt", "imagenet_val.txt")

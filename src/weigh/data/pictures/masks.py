@@ -12,13 +12,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.pictures.facts import look
+from weigh.data.pictures.facts import facts_of_file
 from weigh.data.rows.levels import Placed
 from weigh.data.rows.listing import set_aside
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["without_masks"]
+__all__ = ["MASK_WORDS", "PICTURE_WORDS", "without_masks"]
 
 PICTURE_WORDS = frozenset(("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegimages", "original", "originals", "input", "inputs", "rgb", "raw", "frames"))  # fmt: skip
 MASK_WORDS = frozenset(("mask", "masks", "msk", "msks", "seg", "segs", "segmentation", "segmentations", "segmented", "segmentationclass", "annotation", "annotations", "annot", "label", "labels", "gt", "groundtruth", "target", "targets", "trimap", "trimaps", "matte", "silhouette", "silhouettes", "lesion"))  # fmt: skip
@@ -115,7 +115,7 @@ def _by_words(pair: _Pair) -> str | None:
 def _by_pixels(pair: _Pair, root: Path) -> str | None:
     """The class of masks if pairs have the same size and one of each has far fewer colours."""
     step = max(1, len(pair.files) // LOOKED_AT)
-    looked = [tuple(look(root / path)[0] for path in files) for files in pair.files[::step][:LOOKED_AT]]
+    looked = [tuple(facts_of_file(root / path)[0] for path in files) for files in pair.files[::step][:LOOKED_AT]]
     looked = [(a, b) for a, b in looked if not a.reason and not b.reason]
     same = sum((a.width, a.height) == (b.width, b.height) for a, b in looked)
     if len(looked) < FEW or same < PAIRED * len(looked):

@@ -39,7 +39,7 @@ from weigh.tasks import (
     TOKEN_CLASSIFICATION,
 )
 
-__all__ = ["TextTask", "look_at", "task_by_looks"]
+__all__ = ["TextTask", "look_at", "looks_like_packed_files", "looks_like_texts", "looks_like_tokens", "task_by_looks"]
 
 BYTES = 300_000  # of a file that are looked at
 ROWS = 500

@@ -20,6 +20,7 @@ from weigh.data.rows.columns import nearest_columns, refuse_idle
 from weigh.data.rows.groups import named_groups
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.one_form import compose_names
+from weigh.data.rows.trees import subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import DataError
 from weigh.kinds.base import Kind, rows_of
@@ -375,8 +376,6 @@ def _too_few_classes(classes: list[str], spec: DataSpec, problems: list[Problem]
     do = text("Give labels of two or more classes.", "请提供两个或更多类别的标签。")
     folder = user_path(spec.train)
     if len(classes) == 1 and (folder / classes[0]).is_dir():
-        from weigh.data.rows.folders import subfolders
-
         inner = subfolders(folder / classes[0])
         if len(inner) > 1:
             do = text(

@@ -41,7 +41,7 @@ PARTS_AS_FILES = text(
     "请把各部分分别写成文件（train、dev、test）放入同一文件夹，再给出该文件夹。",
 )
 
-__all__ = ["Sentence", "TokenFile", "decode_blocks", "read_token_file"]
+__all__ = ["TokenFile", "decode_blocks", "read_token_file"]
 
 
 @dataclass

@@ -19,8 +19,8 @@ from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_r
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside, set_aside_if_any
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
-from weigh.data.sentences.blocks import Block, Blocks
-from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
+from weigh.data.sentences.blocks import Block, Blocks, Sentence
+from weigh.data.sentences.files import TokenFile, decode_blocks, read_token_file
 from weigh.data.sentences.span_words import span_problems
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import ColumnMissing, DataError

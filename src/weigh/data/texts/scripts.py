@@ -13,7 +13,7 @@ from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["find_scripts", "main_script"]
+__all__ = ["WORDS", "find_scripts", "main_script"]
 
 SCRIPTS: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
     ("Han", ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0xF900, 0xFAFF), (0x20000, 0x323AF))),

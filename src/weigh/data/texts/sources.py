@@ -20,18 +20,18 @@ from weigh.data.rows.columns import (
     split_column,
     split_note,
 )
-from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
+from weigh.data.rows.folders import FileKind, list_folder, part_folders
 from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers, rows_without_number
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import inner_test_folder, no_such_path
-from weigh.data.rows.trees import is_folder, scan
+from weigh.data.rows.trees import is_folder, scan, subfolders
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
 from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
 from weigh.data.tables.text_encoding import encoding_problem, read_text
-from weigh.data.texts.tables import columns_of_texts, describe, read_text_table, written_as
+from weigh.data.texts.tables import columns_of_texts, describe_columns, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.media import TEXTS
@@ -307,7 +307,7 @@ def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> P
         *listing.columns,
     }
     return columns_note(
-        text("Read as {l} ({d}).", "按 {l} 读取（{d}）。", l=table.layout, d=describe(table)),
+        text("Read as {l} ({d}).", "按 {l} 读取（{d}）。", l=table.layout, d=describe_columns(table)),
         [name for name in table.columns if name not in used],
         text(
             "If that is wrong: --set data.text=NAME --set data.label=NAME",

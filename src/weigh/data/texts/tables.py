@@ -35,6 +35,7 @@ from weigh.spec import ColumnsSpec
 __all__ = [
     "LINE_LAYOUTS",
     "columns_of_texts",
+    "describe_columns",
     "is_json_lines",
     "known_layout_table",
     "read_text_table",
@@ -256,7 +257,7 @@ def written_as(table: TableFile) -> Written:
     )  # fmt: skip
 
 
-def describe(table: TableFile) -> Text:
+def describe_columns(table: TableFile) -> Text:
     """Where texts and labels of a file come from, for people."""
     where = ", ".join(sorted(table.roles.text, key=natural_key))
     label = table.roles.label or ", ".join(table.roles.several[:5]) or "–"

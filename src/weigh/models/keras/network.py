@@ -23,7 +23,7 @@ from weigh.models.keras.layers import Slot, translate_layer
 from weigh.models.keras.parts import Pointwise
 from weigh.models.keras.settings import refused
 
-__all__ = ["KerasNetwork", "anatomy_of", "translate"]
+__all__ = ["KerasNetwork", "Translation", "Vector", "anatomy_of", "translate"]
 
 MOST_NUMBERS = 64_000_000  # that any layer gives for one picture: 256 MB
 MOST_OPERATIONS = 1_000_000_000_000  # for one picture; the largest model of keras.applications needs 6e10

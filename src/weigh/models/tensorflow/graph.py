@@ -23,7 +23,7 @@ from weigh.models.limits import MOST_OPERATIONS
 from weigh.models.protobuf import Message, ProtobufError, message_field
 
 __all__ = [
-    "Function", "Graph", "Node", "SavedModel", "Signature", "broken", "constants", "parse_graph", "placeholder", "producer",
+    "TYPES", "Function", "Graph", "Node", "SavedModel", "Signature", "broken", "constants", "parse_graph", "placeholder", "producer",
     "read_graph", "read_saved_model", "tensor_name",
 ]  # fmt: skip
 

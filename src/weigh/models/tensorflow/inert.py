@@ -16,7 +16,7 @@ from weigh.models.limits import MOST_OPERATIONS, written_out
 from weigh.models.protobuf import ProtobufError, message_field
 from weigh.models.tensorflow.graph import Graph, Node, broken, producer
 
-__all__ = ["INERT", "needed_part"]
+__all__ = ["INERT", "VARIABLES", "needed_part"]
 
 _ARITHMETIC = """
 Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh BatchMatMul BatchMatMulV2 BatchMatMulV3 Ceil Cast

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.boxes.gold import GoldBoxes, holds_boxes, holds_detections, read_gold
+from weigh.data.boxes.gold import GoldBoxes, read_gold
 from weigh.data.examples import Examples
 from weigh.data.tables.table_files import is_written_as
 from weigh.errors import DataError
@@ -34,7 +34,7 @@ from weigh.record.results import Results
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION
 
-__all__ = ["holds_boxes", "holds_detections", "read_boxes"]
+__all__ = ["read_boxes"]
 
 CHECKED = text(
     "boxes of the gold file, pictures and categories that it does not have, pictures without detections, scores, boxes outside of pictures or without an area, repeated detections",

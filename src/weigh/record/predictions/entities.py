@@ -23,8 +23,8 @@ from weigh.data.examples import Examples
 from weigh.data.names import compose
 from weigh.data.rows.listing import natural_key
 from weigh.data.rows.part_files import text_files
-from weigh.data.sentences.blocks import Blocks
-from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
+from weigh.data.sentences.blocks import Blocks, Sentence
+from weigh.data.sentences.files import TokenFile, read_token_file
 from weigh.data.sentences.span_words import UNFIT, counting_notes, doubted_spans, span_problems
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError

@@ -20,7 +20,7 @@ from weigh.record.predictions.answers import PredictionTable
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import share_estimate
 
-__all__ = ["check_shift", "counted_from_one", "moved_labels", "notice_shift"]
+__all__ = ["WHOLE", "check_shift", "counted_from_one", "moved_labels", "notice_shift"]
 
 WHOLE = re.compile(r"[+-]?\d+")
 AHEAD = 0.15  # how much more often the moved labels must be right before a shift is reported
