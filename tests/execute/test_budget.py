@@ -105,7 +105,7 @@ def test_runs_that_take_longer_cost_later_repeats(photos, tmp_path, monkeypatch)
     assert counts["timm:good × finetune"] < 3
     assert now[0] <= 1.15 * enough
     results = study.results()
-    assert "Runs took longer than predicted" in results.skipped["budget"].en
+    assert "The time that is left is too short for all that was planned" in results.skipped["budget"].en
     assert not results.unfinished
     assert results.winner == "timm:good × finetune"
     study, ran = records_only(study), len(results.records)

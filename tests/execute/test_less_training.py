@@ -10,10 +10,12 @@ from tests.conftest import make_photos
 from tests.plan.planted_workers import keep_epoch, records_only
 from tests.text_models import write_reviews
 from weigh.execute import budget
-from weigh.plan.candidates import cross_candidates
-from weigh.plan.less_training import LessTraining, less_words, possible
+from weigh.plan.candidates import cross_candidates, recipe_of
+from weigh.plan.contenders import choice_options
+from weigh.plan.less_training import LessTraining, epochs_given, less_words, possible, with_less
 from weigh.plan.prepare import prepare
 from weigh.plan.runs import plan_runs
+from weigh.record.ledger import Ledger
 from weigh.spec_yaml import load_spec
 from weigh.train.length import epochs_of
 
@@ -37,6 +39,7 @@ def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(timed, se
     study, now = timed(*settings, "design.budget=150s")
     told = str(study.plan())
     assert "To fit into 150s, finetune trains 5 epochs instead of 8, in" in told
+    assert ("if it goes on with timm:" in told) == (settings is CHOOSING), "who goes on is not known yet"
     study = records_only(study)
     assert now[0] <= 1.15 * 150
     results = study.results()
@@ -46,6 +49,7 @@ def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(timed, se
     assert results.winner == "timm:good × finetune"
     assert not results.unfinished
     assert "To fit into 150s, finetune trains" in results.skipped["budget"].en
+    assert "if it goes on" not in results.skipped["budget"].en
     refit = next(r for r in results.records if r.purpose == "refit")
     assert refit.candidate == results.winner
     file = study.read().file
@@ -91,7 +95,41 @@ def test_a_network_whose_refit_would_end_too_late_is_given_up(timed, monkeypatch
     results = study.results()
     assert [c.id for c in results.stopped] == ["timm:good × finetune"]
     assert results.winner == "timm:good × probe"
-    assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+    file = study.read().file
+    assert not [f for f in file.findings if f.kind in ("internal", "progress")]
+    told = next(f for f in file.findings if f.id == "finalists").sentence
+    assert "finetune was to run with 1 of 2 models" in told.en, "it did not end"
+    assert "finetune 原定只用于 2 个模型中的 1 个" in told.zh
+
+
+def test_a_study_that_is_killed_while_it_decides_says_the_same_when_it_goes_on(timed, timings, monkeypatch):
+    """Half of what was decided was stored, and the report said of the model that takes too long that it came first only with later repeats."""
+    store, ends = Ledger.set_facts, []
+
+    def make(name):
+        study, _ = timed(*CHOOSING, "design.budget=220s", name=name)
+        timings.use()
+        timings.slow["timm:good"] = 9.0
+        return study
+
+    def set_facts(ledger, **facts):
+        store(ledger, **facts)
+        if any(key.startswith("less-training:") for key in facts):
+            ends.append(facts)
+            raise KeyboardInterrupt
+
+    def told(study) -> tuple[str, str]:
+        results = records_only(study).results()
+        assert results.less is not None
+        assert results.less.models == ("timm:poor",)
+        return results.skipped["passed-over"].en, next(f for f in study.read() if f.id == "finalists").sentence.en
+
+    monkeypatch.setattr(Ledger, "set_facts", set_facts)
+    with pytest.raises(KeyboardInterrupt):
+        records_only(make("s"))
+    assert len(ends) == 1
+    monkeypatch.setattr(Ledger, "set_facts", store)
+    assert told(make("s")) == told(make("whole"))
 
 
 def test_time_that_is_left_goes_to_further_folds(timed, monkeypatch):
@@ -247,3 +285,27 @@ def test_nothing_is_said_to_be_less_where_in_the_end_all_folds_were_trained_in_f
     assert words(3) == f"To fit into 10m, finetune trains in 3 of 4 folds, with {tiny_encoder}."
     assert words(4) == ""
     assert words(4, repeats=3) == f"To fit into 10m, finetune trains in one of 3 repeats, with {tiny_encoder}."
+
+
+@pytest.mark.parametrize(
+    ("own", "searched", "words"),
+    [
+        ({}, {"learning_rate", "weight_decay"}, "tuned trains 2 epochs every time (epochs is not searched), in 3 of 4"),
+        ({"learning_rate": 1e-4, "weight_decay": 0.1}, {"epochs"}, "tuned trains in 3 of 4"),
+    ],
+)
+def test_a_search_that_is_trained_for_less_says_what_it_no_longer_searches(
+    tiny_encoder, tmp_path, own, searched, words
+):
+    """Epochs that were cut left nothing to search beside settings that the user had set, and the finished study could not be read."""
+    write_reviews(tmp_path / "d.csv", 60)
+    recipes = ["probe", {"name": "tuned", **own}]
+    content = {"data": str(tmp_path / "d.csv"), "models": [tiny_encoder], "recipes": recipes}
+    prepared = prepare(load_spec({**content, "design": {"folds": 4, "repeats": 1, "budget": "10m"}}))
+    spec, less = prepared.spec, LessTraining((tiny_encoder,), 3, 2)
+    whole = plan_runs(prepared.examples, spec, cross_candidates(spec), variants=(), copies=prepared.copies)
+    assert words in less_words(spec, whole, less).en
+    shorter = with_less(spec, less)
+    tuned = next(candidate for candidate in cross_candidates(shorter) if candidate.recipe == "tuned")
+    assert set(choice_options(recipe_of(shorter, tuned), spec.task)["search"]) == searched
+    assert epochs_given(shorter, tuned, less) == (None if "epochs" in searched else 2)

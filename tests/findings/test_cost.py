@@ -56,6 +56,13 @@ def test_cheapest_winner_and_unknown_costs():
     assert "M parameters" in finding.sentence.en
 
 
+def test_a_control_that_ran_too_is_not_passed_over_in_silence():
+    (alone,), (beside,) = (find(study(controls=controls)) for controls in ([], ["poor"]))
+    assert "needs" in alone.sentence.en
+    assert "good is the only candidate with results, controls aside: it needs" in beside.sentence.en
+    assert "除对照外，只有 good 有结果" in beside.sentence.zh
+
+
 pairs = st.tuples(
     st.one_of(st.none(), st.integers(0, 5)), st.one_of(st.just(float("nan")), st.integers(0, 5).map(float))
 )

@@ -11,6 +11,8 @@ from tests.findings.planted_choices import study
 from tests.findings.reading import check
 from tests.findings.synthetic import make_results
 from weigh.findings.comparison.inner_choice import find
+from weigh.findings.evidence import Evidence
+from weigh.spec import RecipeSpec
 
 
 def test_which_recipes_were_chosen_and_how_often():
@@ -57,6 +59,14 @@ def test_a_search_says_how_often_it_kept_the_defaults_and_what_it_took_else():
     assert finding.estimates["kept_defaults"].value == 3
     assert finding.table[4]["learning_rate"] == 0.001
     assert "learning_rate" not in finding.table[0]
+
+
+def test_a_search_of_some_settings_says_of_which(monkeypatch):
+    recipe = RecipeSpec(name="tuned", epochs=5, learning_rate=1e-3)
+    monkeypatch.setattr(Evidence, "recipe", lambda evidence, name: recipe)
+    (finding,) = find(study("tuned", [("finetune", {})] * 5, 0.9))
+    assert "Of learning_rate, weight_decay, epochs only weight_decay was searched." in finding.sentence.en
+    assert "只搜索了 weight_decay。" in finding.sentence.zh
 
 
 def test_a_search_that_never_kept_the_defaults_says_nothing_of_runs_that_did():

@@ -86,6 +86,9 @@ def test_controls_are_compared_but_never_win():
     check(control, results)
     assert control.relation == "worse"
     assert control.verdict == "no"
+    check(found["verdict"], results)
+    assert "Yet the control scratch is better, by " in found["verdict"].sentence.en
+    assert found["verdict"].verdict == "undecided", "not recommended without reserve"
 
 
 def test_all_runs_failed_is_a_finding_not_an_error():

@@ -320,20 +320,20 @@ def _stopped_words(plan: Plan, counts: Mapping[str, int], stopped: Collection[st
     words = Text("", "")
     if folds:
         words += text(
-            "Runs took longer than predicted: to keep to the budget, later folds of {c} are left out.",
-            "运行比预计的慢：为不超出预算时间，略去 {c} 靠后的折。",
+            "The time that is left is too short for all that was planned: to keep to the budget, later folds of {c} are left out.",
+            "剩余时间不够完成全部计划：为不超出预算时间，略去 {c} 靠后的折。",
             c=", ".join(folds),
         )
     if fewer:
         words += text(
-            "Runs took longer than predicted: to keep to the budget, later repeats of {c} are left out.",
-            "运行比预计的慢：为不超出预算时间，略去 {c} 靠后的重复。",
+            "The time that is left is too short for all that was planned: to keep to the budget, later repeats of {c} are left out.",
+            "剩余时间不够完成全部计划：为不超出预算时间，略去 {c} 靠后的重复。",
             c=", ".join(fewer),
         )
     if labels:
         words += text(
-            "Runs took longer than predicted: to keep to the budget, {c} {n:|is|are} not trained to the end, and nothing is said about {n:|it|them}.",
-            "运行比预计的慢：为不超出预算时间，{c} 未训练完，因此不对其作任何结论。",
+            "The time that is left is too short for all that was planned: to keep to the budget, {c} {n:|is|are} not trained to the end, and nothing is said about {n:|it|them}.",
+            "剩余时间不够完成全部计划：为不超出预算时间，{c} 未训练完，因此不对其作任何结论。",
             c=", ".join(labels),
             n=len(labels),
         )

@@ -34,6 +34,7 @@ from weigh.plan.candidates import recipe_of
 from weigh.plan.finalists import chooses_finalists, finalist_words, with_first_recipe
 from weigh.plan.identity import Split
 from weigh.plan.jobs import group_jobs, next_block
+from weigh.plan.less_training import epochs_given
 from weigh.plan.purposes import CLEANED_REPEATS, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
@@ -255,7 +256,7 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged:
             chooses = bool(RECIPES.get(candidate.recipe).chooses)
             epochs = None if chooses else median_epochs(results, candidate.id)
             if chooses:  # by the procedure that was scored; where less is trained, for so many epochs
-                epochs = options["epochs"] if results.less is not None else None
+                epochs = None if results.less is None else epochs_given(spec, candidate, results.less)
             elif epochs is None:
                 epochs = epochs_of(options, int((examples.part == "train").sum()))
             settled = {} if chooses else mean_settled(results, candidate.id)
@@ -311,8 +312,7 @@ def _skipped(forecast: Forecast) -> dict[str, list[str]]:
 
 def _less(forecast: Forecast) -> dict[str, Any] | None:
     """How networks are trained in less time, as far as it is decided."""
-    decided = forecast.finalists is not None or not chooses_finalists(forecast.prepared.spec)
-    return forecast.less.as_json if forecast.less is not None and decided else None
+    return forecast.less.as_json if forecast.less is not None and forecast.less_is_decided else None
 
 
 def _remember(ledger: Ledger, forecast: Forecast) -> None:

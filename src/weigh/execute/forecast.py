@@ -8,7 +8,7 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
-from weigh.plan.finalists import Chosen, finalist_words
+from weigh.plan.finalists import Chosen, chooses_finalists, finalist_words
 from weigh.plan.jobs import group_jobs, shared_seconds
 from weigh.plan.less_training import LessTraining
 from weigh.plan.power import planned_power
@@ -79,6 +79,11 @@ class Forecast:
     late: tuple[str, ...] = ()
     impossible: tuple[str, ...] = ()
     lacking: Text | None = None
+
+    @property
+    def less_is_decided(self) -> bool:
+        """Whether `less` speaks of the networks that will be trained; before finalists are known it is what the slowest would be trained for."""
+        return self.finalists is not None or not chooses_finalists(self.prepared.spec)
 
     def missing_jobs(self, runs: Iterable[Run], recorded: Collection[str]) -> list[Job]:
         """Jobs of those of these runs that are not recorded yet.

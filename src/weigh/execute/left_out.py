@@ -5,8 +5,9 @@ Before it: `budget.py` and `less_training.py`, which decide. After it: `planner.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from weigh.execute.budget import shortened
@@ -29,6 +30,7 @@ class LeftOut:
         complete: Candidate -> repeats that are recorded, whatever the budget was when they ran: what is recorded is never left out.
         earlier: Models that an earlier start left out: they stay so.
         design: Of the whole study (`Plan.digest`): what was left out of another one is asked anew.
+        chosen: What is said of the models that weigh chose, given those that are not tried; None where the user named them.
     """
 
     ledger: Ledger | None
@@ -37,6 +39,7 @@ class LeftOut:
     complete: Mapping[str, int] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     design: str = ""
+    chosen: Callable[[Collection[str]], Text] | None = None
 
     @classmethod
     def read(
@@ -46,9 +49,10 @@ class LeftOut:
         candidates: Sequence[Candidate],
         complete: Mapping[str, int],
         design: str = "",
+        chosen: Callable[[Collection[str]], Text] | None = None,
     ) -> LeftOut:
         """As the ledger has it when a study starts."""
-        now = cls(ledger, budget, tuple(candidates), complete, design=design)
+        now = cls(ledger, budget, tuple(candidates), complete, design=design, chosen=chosen)
         heads = {model: [c.id for c in candidates if c.model == model and c.cheap] for model in now.models}
         ran = {model for model, names in heads.items() if names and all(name in complete for name in names)}
         return replace(now, earlier=tuple(model for model in now.models if model not in ran))
@@ -56,7 +60,7 @@ class LeftOut:
     @property
     def stopped(self) -> frozenset[str]:
         """Candidates that are not trained, or not to the end; those of `models` are not among them."""
-        return frozenset(self._kept["stopped"]) - self.complete.keys()
+        return self._stopped(self._kept)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -65,8 +69,7 @@ class LeftOut:
 
     def everyone(self, models: Collection[str], stopped: Collection[str]) -> tuple[str, ...]:
         """Ids of all candidates that are left out: those that are kept here, `stopped`, and all of `models`."""
-        ids = {c.id for c in self.candidates if c.model in models}
-        return tuple(sorted({*self.stopped, *stopped, *ids}))
+        return self._everyone(models, {*self.stopped, *stopped})
 
     def words(self, design: Text | None, models: Collection[str]) -> Text | None:
         """What is said of all of it.
@@ -75,17 +78,25 @@ class LeftOut:
             design: What is said of what the design lacks.
             models: Those that are not tried.
         """
-        sentences = [(Text(en, zh), set(about)) for en, zh, *about in self._kept["words"]]
-        ran = self._ran_since
+        return self._words(self._kept, design, models)
+
+    def _words(self, kept: Mapping[str, Any], design: Text | None, models: Collection[str]) -> Text | None:
+        sentences = [(Text(en, zh), set(about)) for en, zh, *about in kept["words"]]
+        ran = self._ran_since(kept)
         stale = set().union(*(about for _, about in sentences if about & ran))
         current = [sentence for sentence, about in sentences if not about & ran]
-        rest = self.stopped_words(self.stopped & stale)
+        rest = self.stopped_words(self._stopped(kept) & stale)
         return joined([design, too_short_for(self.budget, models), *current, rest])
 
-    @property
-    def _ran_since(self) -> set[str]:
+    def _stopped(self, kept: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset(kept["stopped"]) - self.complete.keys()
+
+    def _everyone(self, models: Collection[str], stopped: Collection[str]) -> tuple[str, ...]:
+        ids = {c.id for c in self.candidates if c.model in models}
+        return tuple(sorted({*stopped, *ids}))
+
+    def _ran_since(self, kept: Mapping[str, Any]) -> set[str]:
         """Candidates that were left out, or later repeats of them, and ran with another budget."""
-        kept = self._kept
         more = {name for name, many in kept["repeats"].items() if self.complete.get(name, 0) > many}
         return more | (self.complete.keys() & set(kept["stopped"]))
 
@@ -104,9 +115,17 @@ class LeftOut:
         repeats = {name: max(many, self.complete.get(name, 0)) for name, many in self._kept["repeats"].items()}
         return shortened(plan, repeats, self.stopped)
 
-    def keep_design(self, design: Text | None) -> None:
-        """Remember what is said of what the design lacks."""
-        self._keep({"design": None if design is None else [design.en, design.zh]})
+    def keep_plan(
+        self, design: Text | None, models: Sequence[str], stopped: Collection[str], decided: Mapping[str, Any]
+    ) -> None:
+        """Remember what a plan leaves out: these models and no others, and these candidates too.
+
+        Args:
+            design: What is said of what the design lacks.
+            decided: Further facts that the plan goes by. All is stored at once, so that a study that is killed never has half of it.
+        """
+        changed = {"design": None if design is None else [design.en, design.zh], "models": list(models)}
+        self._keep(changed | self._stopping(stopped, self.stopped_words(stopped), {}), decided)
 
     def keep_models(self, models: Sequence[str]) -> None:
         """Remember that these models are not tried, and no others."""
@@ -115,11 +134,16 @@ class LeftOut:
     def keep_stopped(self, stopped: Collection[str], words: Text | None, repeats: Mapping[str, int]) -> None:
         """Remember that these candidates are stopped too, which repeats are run, and what is said of it; nothing where nothing is said."""
         if words is not None:
-            before = self._kept
-            everyone = sorted({*before["stopped"], *stopped})
-            about = sorted({*stopped, *repeats})  # in its words a model may stand for its candidates
-            sentences = [*before["words"], [words.en, words.zh, *about]]
-            self._keep({"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences})
+            self._keep(self._stopping(stopped, words, repeats))
+
+    def _stopping(self, stopped: Collection[str], words: Text | None, repeats: Mapping[str, int]) -> dict[str, Any]:
+        if words is None:
+            return {}
+        before = self._kept
+        everyone = sorted({*before["stopped"], *stopped})
+        about = sorted({*stopped, *repeats})  # in its words a model may stand for its candidates
+        sentences = [*before["words"], [words.en, words.zh, *about]]
+        return {"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences}
 
     @property
     def _key(self) -> str:
@@ -132,18 +156,22 @@ class LeftOut:
             return nothing
         return nothing | (self.ledger.fact(self._key) or {})
 
-    def _keep(self, changed: dict[str, Any]) -> None:
-        """Remember it, for this start and the next ones with the same budget, and for the report."""
+    def _keep(self, changed: Mapping[str, Any], decided: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Remember it, for this start and the next ones with the same budget, and for the report; in one transaction with `decided`."""
         ledger = self.ledger
         if self.budget is None:
+            if ledger is not None and decided:
+                ledger.set_facts(**decided)
             return
         assert ledger is not None
         kept = self._kept | changed
-        ledger.set_facts(**{self._key: kept})
-        words = self.words(None if kept["design"] is None else Text(*kept["design"]), kept["models"])
-        others = {key: value for key, value in (ledger.fact("skipped") or {}).items() if key != "budget"}
-        skipped = others if words is None else others | {"budget": [words.en, words.zh]}
-        ledger.set_facts(stopped=self.everyone(kept["models"], ()), skipped=skipped)
+        models = kept["models"]
+        words = self._words(kept, None if kept["design"] is None else Text(*kept["design"]), models)
+        told = {"budget": words, "models": None if self.chosen is None else self.chosen(models)}
+        skipped = {key: value for key, value in (ledger.fact("skipped") or {}).items() if key != "budget"}
+        skipped |= {key: [sentence.en, sentence.zh] for key, sentence in told.items() if sentence is not None}
+        stopped = self._everyone(models, self._stopped(kept))
+        ledger.set_facts(**{self._key: kept}, **decided, stopped=stopped, skipped=skipped)
 
 
 def without_models(plan: Plan, models: Collection[str]) -> Plan:

@@ -8,7 +8,7 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any
@@ -97,7 +97,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     earlier = Recorded.of(ledger)
     whole = plan_runs(prepared.examples, prepared.spec, candidates, variants=prepared.variants, copies=prepared.copies)
     lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock, whole.digest, earlier)
-    left_out = LeftOut.read(ledger, asked.design.budget, candidates, whole.complete(recorded), whole.digest)
+    left_out = LeftOut.read(ledger, asked.design.budget, candidates, whole.complete(recorded), whole.digest, chosen)
     return Planner(lean, asked, ledger, candidates, whole, workers, choose, timings, chosen, clock, left_out)
 
 
@@ -164,9 +164,10 @@ class Planner:
             plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
             over = over or fitting.over_words(less)
-            words = less_words(spec, design, less)
+            known = finalists is not None or not chooses_finalists(spec)
+            words = less_words(spec, design, less, known=known)
             cut = joined([cut, words if words.en else None])
-            if stored is None:  # who stands before them did not fit, not even for less
+            if stored is None or open_choice:  # who stands before them did not fit, not even for less
                 passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
             less = less if words.en else None  # in the end all folds fitted
@@ -279,15 +280,15 @@ class Planner:
         return self, words
 
     def keep_left_out(self, forecast: Forecast) -> None:
-        """Remember what a plan leaves out for want of time."""
-        self.left_out.keep_design(forecast.lacking)
-        self.left_out.keep_models(forecast.late)
-        words = self.left_out.stopped_words(forecast.impossible)
-        self.left_out.keep_stopped(forecast.impossible, words, {})
-        if forecast.less is not None:
-            self._store_less(forecast.less, forecast.finalists)
-        if forecast.decided is not None and self.ledger is not None:
-            self.ledger.set_facts(**{self._finalists_key: forecast.decided._asdict()})
+        """Remember what a plan leaves out for want of time, and who goes on and how long networks are trained, once that is known: all at once, for
+        what is said of one goes by the others.
+        """
+        decided: dict[str, Any] = {}
+        if forecast.decided is not None:
+            decided[self._finalists_key] = forecast.decided._asdict()
+        if forecast.less is not None and forecast.less_is_decided:
+            decided[self._less_key] = forecast.less.as_json
+        self.left_out.keep_plan(forecast.lacking, forecast.late, forecast.impossible, decided)
 
     @property
     def may_drop_models(self) -> bool:
@@ -358,11 +359,6 @@ class Planner:
         stopped = self.left_out.stopped
         networks = [c for c in self.whole.candidates if c.model in models and not c.cheap and c.id not in stopped]
         return bool(networks) and all(c.id in complete for c in networks)
-
-    def _store_less(self, less: LessTraining, finalists: Sequence[str] | None) -> None:
-        """Keep what is decided, once the finalists are known."""
-        if self.ledger is not None and (finalists is not None or not chooses_finalists(self.prepared.spec)):
-            self.ledger.set_facts(**{self._less_key: less.as_json})
 
     def _fits(self, plan: Plan, *, known: bool, recorded: Collection[str]) -> bool:
         """Whether a plan with these finalists ends in the time.

@@ -69,7 +69,7 @@ def find(results: Results) -> list[Finding]:
     own = next((c for c in costs if c.candidate.id == evidence.winner), None)
     rivals = [c for c in costs if not c.candidate.control]
     estimates: dict[str, Estimate] = {}
-    verdict, sentence = _compare(own, rivals, estimates)
+    verdict, sentence = _compare(own, rivals, estimates, controls=len(costs) > len(rivals))
     return [
         Finding(
             id="cost",
@@ -127,8 +127,14 @@ def cost_of(results: Results, candidate: Candidate, score: float = math.nan) -> 
     )
 
 
-def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate]) -> tuple[Verdict, Text]:
-    """The verdict by the first measure of work that is known for all; fixed facts only."""
+def _compare(
+    own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate], *, controls: bool
+) -> tuple[Verdict, Text]:
+    """The verdict by the first measure of work that is known for all; fixed facts only.
+
+    Args:
+        controls: There are results of controls too.
+    """
     if own is None:
         return "undecided", text("No candidate has been chosen yet.", "尚未选出候选方案。")
     for name, scale, words in WORK:
@@ -140,8 +146,9 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
         estimates[f"winner_{name}"] = _fixed(mine / scale, words.en)
         if len(rivals) == 1:
             return "yes", text(
-                "{w} is the only candidate that ran: it needs {a} {u}.",
-                "{w} 是唯一运行过的候选方案：需要 {a} {u}。",
+                "{w} is the only candidate with results{k}: it needs {a} {u}.",
+                "{k}只有 {w} 有结果：需要 {a} {u}。",
+                k=text(", controls aside", "除对照外，") if controls else text("", ""),
                 w=own.candidate.label,
                 a=_short(mine / scale),
                 u=words,

@@ -118,10 +118,12 @@ class Evidence:
         return ", ".join(dict.fromkeys(settings)) or "design.repeats"
 
     def _lost_repeats(self, name: str) -> bool:
-        """Whether there was no time for all repeats that a candidate was to have."""
+        """Whether there was no time for all repeats that a candidate was to have; those that failed or are still to run are not lost."""
         recipe = self.recipe(name) if "budget" in self.results.skipped else None
-        planned = 0 if recipe is None else planned_repeats(self.results.spec, recipe)
-        return int(self.whole_repeats(name).sum()) < planned
+        if recipe is None or name in self.results.unfinished:
+            return False
+        begun = {run.repeat for run in self.results.runs(candidate=name, status=None)}
+        return len(begun) < planned_repeats(self.results.spec, recipe)
 
     @cached_property
     def resampler(self) -> Resampler:

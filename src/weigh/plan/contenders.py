@@ -16,7 +16,14 @@ from weigh.run import RECIPES, Run, recipe_options
 from weigh.spec import RecipeSpec
 from weigh.train.choosing_defaults import INNER_PARTS
 
-__all__ = ["SEARCHED", "check_search", "choice_options", "contending_runs", "trained_recipes"]
+__all__ = [
+    "SEARCHED",
+    "check_search",
+    "choice_options",
+    "contending_runs",
+    "searched_settings",
+    "trained_recipes",
+]
 
 SEARCHED = {  # setting -> values from the default divided by this factor to the default times it are drawn, evenly on a logarithmic scale
     "learning_rate": 10.0,

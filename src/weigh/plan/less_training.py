@@ -20,6 +20,7 @@ from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.plan.candidates import candidate_id, recipe_of
+from weigh.plan.contenders import SEARCHED, searched_settings
 from weigh.plan.identity import Split, make_run
 from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate, Run, recipe_options
@@ -29,6 +30,7 @@ from weigh.train.length import epochs_of
 
 __all__ = [
     "LessTraining",
+    "epochs_given",
     "heads_of",
     "less_of",
     "less_words",
@@ -116,9 +118,12 @@ def share_of_training(whole: Plan, less: LessTraining, sizes: Mapping[str, int])
     return (usual if less.epochs is None else less.epochs) / usual * side**2
 
 
-def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
+def less_words(spec: StudySpec, whole: Plan, less: LessTraining, *, known: bool = True) -> Text:
     """What is less than usual, and why: "finetune trains 3 epochs instead of 8, in 2 of 5 folds, to fit into 10m." Empty where nothing is: there was
     time for one more fold after the other.
+
+    Args:
+        known: These models go on; else they are the slowest of those that may.
     """
     words = Text("", "")
     for recipe in spec.recipes:
@@ -128,7 +133,9 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
         parts = []
         changed = less_of(spec, recipe, less)
         usual = max(epochs_of(run.options, len(run.train)) for run in runs)
-        if "epochs" in changed:
+        if "epochs" in changed and RECIPES.get(recipe.name).chooses == "settings":
+            parts.append(_without_search(changed))
+        elif "epochs" in changed:
             epochs = changed["epochs"]
             parts.append(text("{e} {e:|epoch|epochs} instead of {u}", "{e} 轮（而非 {u} 轮）", e=epochs, u=usual))
         if "image_size" in changed:
@@ -139,25 +146,53 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
             parts.append(text("in one of {r} repeats", "只做 {r} 次重复中的一次", r=repeats))
         if not parts:
             continue
-        words += text(
-            "To fit into {b}, {r} trains {p}, with {m}.",
-            "为在 {b} 内完成，{r} 与 {m} 的组合只训练：{p}。",
-            b=spec.design.budget,
-            r=recipe.label or recipe.name,
-            p=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
-            m=", ".join(dict.fromkeys(run.model for run in runs)),
+        values = {
+            "b": spec.design.budget,
+            "r": recipe.label or recipe.name,
+            "p": Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
+            "m": ", ".join(dict.fromkeys(run.model for run in runs)),
+        }
+        words += (
+            text(
+                "To fit into {b}, {r} trains {p}, with {m}.",
+                "为在 {b} 内完成，{r} 与 {m} 的组合只训练：{p}。",
+                **values,
+            )
+            if known
+            else text(
+                "To fit into {b}, {r} trains {p}, if it goes on with {m}.",
+                "为在 {b} 内完成，{r} 若用于 {m}，则只训练：{p}。",
+                **values,
+            )
         )
     return words
 
 
+def _without_search(changed: Mapping[str, Any]) -> Text:
+    """ "5 epochs every time (learning_rate, epochs are not searched)": how long a recipe that searches settings trains."""
+    fixed = [name for name in SEARCHED if name in changed]
+    return text(
+        "{e} {e:|epoch|epochs} every time ({s} {n:|is|are} not searched)",
+        "每次都是 {e} 轮（不搜索 {s}）",
+        e=changed["epochs"],
+        s=", ".join(fixed),
+        n=len(fixed),
+    )
+
+
 def less_of(spec: StudySpec, recipe: RecipeSpec, less: LessTraining) -> dict[str, Any]:
-    """The options of a recipe that are changed, with their new values; options that the user set are not changed."""
+    """The options of a recipe that are changed, with their new values; options that the user set are not changed, and of a search something is left to
+    search.
+    """
     own = recipe_options(recipe, spec.task)
     options: dict[str, Any] = {}
     if less.epochs is not None and "epochs" in own and "epochs" not in recipe.overrides:
         options["epochs"] = less.epochs
         if own.get("head") == "probe" and not recipe.overrides.keys() & FROM_RANDOM.keys():
             options |= FROM_RANDOM
+        searches = RECIPES.get(recipe.name).chooses == "settings"
+        if searches and not searched_settings(recipe.model_copy(update=options)):
+            options = {}
     if less.image_size and "image_size" in own and "image_size" not in recipe.overrides:
         options["image_size"] = less.image_size
     return options
@@ -205,14 +240,22 @@ def with_networks(plan: Plan, whole: Plan, examples: Examples, spec: StudySpec, 
     )
 
 
+def epochs_given(spec: StudySpec, candidate: Candidate, less: LessTraining) -> int | None:
+    """For how many epochs a network is trained, with no part held back; None: as without `less`, or as the user set it.
+
+    Args:
+        spec: As from `with_less`.
+    """
+    options = recipe_options(recipe_of(spec, candidate), spec.task)
+    return less.epochs if options.get("epochs") == less.epochs else None
+
+
 def _belongs(run: Run, recipe: RecipeSpec) -> bool:
     return run.candidate == candidate_id(run.model, recipe)
 
 
 def _shorter(run: Run, examples: Examples, spec: StudySpec, candidate: Candidate, less: LessTraining) -> Run:
     """A run of the whole design as it is trained in less time."""
-    options = recipe_options(recipe_of(spec, candidate), spec.task)
-    # None: as the user set it, with a validation part
-    epochs = less.epochs if options.get("epochs") == less.epochs else None
+    epochs = epochs_given(spec, candidate, less)
     split = Split(run.repeat, run.fold, run.train, run.test)
     return make_run(examples, spec, candidate, "main", "", split, epochs=epochs)

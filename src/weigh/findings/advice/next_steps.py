@@ -319,7 +319,11 @@ def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
     race = evidence.results.race  # who was dropped has few by intention
     rivals = [name for name in evidence.rivals if race is None or name not in race.out]
-    few = [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
+    few = [
+        name
+        for name in rivals
+        if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS and name not in evidence.results.unfinished
+    ]
     # Where there was no time for more folds, more repeats do not run either: the finding on time says so
     return [name for name in few if evidence.more_repeats_help(name) and not evidence.short_of_time(name)]
 

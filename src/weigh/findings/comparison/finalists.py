@@ -39,16 +39,15 @@ def find(results: Results) -> list[Finding]:
         return []
     models = [model for model in spec.models if model in ran]  # not those that there was no time to try
     final = [model for model in models if model not in left_out]
-    waiting = any(name in results.unfinished for name in (c.id for c in results.candidates if c.model in final))
     sentence = text(
         "{o} {z} with {k} of {n} models, by what they score with {f}: {m}.",
-        "{o} 只用于 {n} 个模型中的 {k} 个（按它们用 {f} 的得分选定）：{m}。",
+        "{o} {z}只用于 {n} 个模型中的 {k} 个（按它们用 {f} 的得分选定）：{m}。",
         o=", ".join(others),
         f=first,
         k=len(final),
         n=len(models),
         m=", ".join(final),
-        z=text("is to run" if len(others) == 1 else "are to run", "") if waiting else text("ran", ""),
+        z=_state(results, final, one=len(others) == 1),
     )
     if not final:
         sentence = _nowhere(models, others)
@@ -99,6 +98,17 @@ def find(results: Results) -> list[Finding]:
             table=[{"candidate": candidate.label} for candidate in untried],
         )
     ]
+
+
+def _state(results: Results, final: Sequence[str], *, one: bool) -> Text:
+    """Whether the other recipes ran with all finalists: some may have to wait, others were given up for want of time (the finding on time says so)."""
+    if any(name in results.unfinished for name in (c.id for c in results.candidates if c.model in final)):
+        return text("is to run" if one else "are to run", "")
+    first = {candidate.id for candidate in with_first_recipe(results.spec, results.candidates)}
+    trained = {candidate.model for candidate in results.candidates if candidate.id not in first}
+    if trained.issuperset(final):
+        return text("ran", "")
+    return text("was to run" if one else "were to run", "原定")
 
 
 def _was_passed_over(results: Results, model: str) -> bool:

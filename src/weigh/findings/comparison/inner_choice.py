@@ -18,6 +18,7 @@ from weigh.findings.questions import asked
 from weigh.findings.references import NADEAU_BENGIO
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
+from weigh.plan.contenders import SEARCHED, searched_settings
 from weigh.record.results import Results, RunRecord
 from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
@@ -47,7 +48,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     outer = np.array([folds[run.repeat, run.fold] for run in runs])
     inner = np.array([run.facts["choice"]["score"] for run in runs], dtype=float)  # None: NaN
     estimates = {"runs": count(len(runs), "runs")}
-    sentence = _what(label, chosen, estimates, searches=searches)
+    sentence = _what(label, chosen, estimates, searches=searches) + _not_searched(evidence, name, searches=searches)
     defined = ~(np.isnan(outer) | np.isnan(inner))
     if defined.any():
         gap = _gap((inner - outer)[defined], evidence)
@@ -126,6 +127,21 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
         k=most,
         n=len(chosen),
         o=further,
+    )
+
+
+def _not_searched(evidence: Evidence, name: str, *, searches: bool) -> Text:
+    """Which settings were searched, where that were not all: the user set some, or there was no time for more training."""
+    spec = evidence.recipe(name) if searches else None
+    searched = SEARCHED if spec is None else searched_settings(spec)
+    if len(searched) == len(SEARCHED):
+        return Text("", "")
+    return text(
+        "Of {a} only {s} {n:|was|were} searched.",
+        "在 {a} 中只搜索了 {s}。",
+        a=", ".join(SEARCHED),
+        s=", ".join(searched),
+        n=len(searched),
     )
 
 

@@ -9,6 +9,7 @@ confusion matrix.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from weigh.findings.amounts import amount, count, gain_of, limit, scope, share, turned, written_level
 from weigh.findings.assumptions import assumptions_of
@@ -46,18 +47,19 @@ def find(results: Results) -> list[Finding]:
         return [no_verdict(results)]
     if evidence.once(nothing_learnt):
         return [not_learnt(evidence), describe_metrics(evidence)]
+    controls = against_controls(evidence)
     findings = [
-        _headline(evidence),
+        _headline(evidence, controls),
         *_baseline(evidence),
         *against_counting(evidence),
-        *against_controls(evidence),
+        *controls,
         *worth_of_pretraining(evidence),
         describe_metrics(evidence),
     ]
     return [*findings, *find_judged(evidence), *describe_classes(evidence)]
 
 
-def _headline(evidence: Evidence) -> Finding:
+def _headline(evidence: Evidence, controls: Sequence[Finding]) -> Finding:
     winner = str(evidence.winner)
     score, measured = winner_score(evidence), evidence.scores[winner]
     design = evidence.measured[winner]
@@ -124,8 +126,9 @@ def _headline(evidence: Evidence) -> Finding:
         sentence += against
     elif verdict != "yes":
         sentence += _doubt(evidence, verdict, estimates)
-    sentence += not_shown_better(evidence) + caveats(evidence, estimates)
-    if verdict == "yes" and lead_is_lost(evidence):
+    beaten = _beaten(evidence, controls, estimates)
+    sentence += beaten + not_shown_better(evidence) + caveats(evidence, estimates)
+    if verdict == "yes" and (beaten.en or lead_is_lost(evidence)):
         verdict = "undecided"
     return Finding(
         id="verdict",
@@ -140,6 +143,24 @@ def _headline(evidence: Evidence) -> Finding:
         figure=scores_figure(evidence),
         references=REFERENCES,
     )
+
+
+def _beaten(evidence: Evidence, controls: Sequence[Finding], estimates: dict[str, Estimate]) -> Text:
+    """That controls, which are never recommended, are shown to be better than the winner; nothing where none is.
+
+    Args:
+        controls: What was found of them.
+    """
+    words = Text("", "")
+    for at, finding in enumerate((one for one in controls if one.relation == "worse"), 1):
+        ahead = estimates[f"control_ahead_{at}"] = turned(finding.estimates["difference"])
+        words += text(
+            "Yet the control {o} is better, by {d}.",
+            "但对照 {o} 更好，领先 {d}。",
+            o=evidence.label(finding.candidates[1]),
+            d=amount(ahead),
+        )
+    return words
 
 
 def _luck(evidence: Evidence, score: Estimate, measured: Estimate, estimates: dict[str, Estimate]) -> Text:

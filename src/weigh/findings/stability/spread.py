@@ -129,7 +129,11 @@ def _spread(evidence: Evidence) -> Finding:
         assumptions=[_assume_sources(evidence)],
         candidates=[winner],
         next=[]
-        if len(repeats) > 1 or not ours or not varies or evidence.short_of_time(winner)
+        if len(repeats) > 1
+        or not ours
+        or not varies
+        or evidence.short_of_time(winner)
+        or winner in evidence.results.unfinished
         else _to_see_it(evidence, winner),
         figure=figure,
     )

@@ -201,7 +201,11 @@ def what_to_change(evidence: Evidence, candidate: str | None = None) -> list[Tex
         ]
     name = candidate or str(evidence.winner)
     own, less = evidence.once(read_training).get(name), evidence.results.less
-    one = evidence.results.candidate(name)
+    one, recipe = evidence.results.candidate(name), evidence.recipe(name)
+    set_epochs = None if recipe is None else recipe.overrides.get("epochs")
+    shorter = (
+        less is not None and less.epochs is not None and set_epochs in (None, less.epochs)
+    )  # not as the user set it
     items: list[Text] = []
     if own is None and one.cheap:
         items.append(
@@ -215,7 +219,7 @@ def what_to_change(evidence: Evidence, candidate: str | None = None) -> list[Tex
                 "训练网络本身（finetune 方案）或换一个模型：只在这些冻结特征上训练线性头，什么也没学到。",
             )
         )
-    elif less is not None and less.epochs is not None and one.model in less.models and not one.cheap:
+    elif less is not None and shorter and one.model in less.models and not one.cheap:
         items.append(
             text(
                 "Train longer: give the study more time (--set design.budget={t}). Within {b} there was time for {e} {e:|epoch|epochs} only.",
