@@ -22,6 +22,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "always_wrong": Text("always wrong", "每次都错"),
     "answer": Text("answer to every example", "对每个样本的回答"),
     "area": Text("share of the picture", "占图片面积"),
+    "control_ahead": Text("lead of the control", "对照的领先幅度"),
     "contenders": Text("contenders", "参与比较数"),
     "inner_examples": Text("examples held back for the choice", "留作选择的样本数"),
     "inner_score": Text("score by which it chose", "用于选择的得分"),

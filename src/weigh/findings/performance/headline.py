@@ -155,8 +155,9 @@ def _beaten(evidence: Evidence, controls: Sequence[Finding], estimates: dict[str
     for at, finding in enumerate((one for one in controls if one.relation == "worse"), 1):
         ahead = estimates[f"control_ahead_{at}"] = turned(finding.estimates["difference"])
         words += text(
-            "Yet the control {o} is better, by {d}.",
-            "但对照 {o} 更好，领先 {d}。",
+            "Yet the control {o} is better, by {d}: whether {w} should be used is not settled.",
+            "但对照 {o} 更好，领先 {d}：是否应采用 {w}，尚无定论。",
+            w=evidence.label(str(evidence.winner)),
             o=evidence.label(finding.candidates[1]),
             d=amount(ahead),
         )
