@@ -14,6 +14,7 @@ from sklearn.naive_bayes import MultinomialNB
 
 from tests.journeys.test_journey import weigh
 from tests.text_models import sentences, write_entities, write_reviews, write_similarity
+from weigh.cli.main import main
 from weigh.kinds.label import LABEL
 from weigh.models.words import NGrams, ngrams
 from weigh.study import Study
