@@ -5,6 +5,7 @@ Before it: the evidence and the order check. After it: the assumptions that stan
 
 from __future__ import annotations
 
+from weigh.findings.copied import read_copied
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
@@ -52,11 +53,16 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
             "如果多个样本来自同一来源，请设置 design.group_by。",
         )
     )
+    copied = evidence.once(read_copied)
     independent = Assumption(
         name=independence_of(units),
-        outcome="doubtful" if alarmed else "unchecked",
+        outcome="violated" if copied is not None else "doubtful" if alarmed else "unchecked",
         detail=(
-            text("Neighbours are alike, or conditions drift along the rows.", "相邻样本相似，或条件随行的顺序漂移。")
+            copied.words
+            if copied is not None
+            else text(
+                "Neighbours are alike, or conditions drift along the rows.", "相邻样本相似，或条件随行的顺序漂移。"
+            )
             if alarmed and others
             else text(
                 "Neighbours are alike, or conditions drift: see what was found about the order of the examples.",

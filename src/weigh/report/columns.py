@@ -115,6 +115,8 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "examples_needed": Text("examples needed", "所需样本数"),
     "f1": Text("F1", "F1"),
     "factor": Text("factor of the width", "宽度倍数"),
+    "factor_of_copies": Text("factor of the width, for copies", "宽度倍数（因副本）"),
+    "counted": Text("examples that are counted", "计入的样本数"),
     "failed": Text("runs failed", "失败的运行"),
     "failed_runs": Text("runs failed", "失败的运行"),
     "fewest": Text("fewest pictures", "最少图片数"),

@@ -1,5 +1,5 @@
 """What the rest of the report knows that the headline must not hide: its score, read with the order of the examples, the test part,
-further test sets and classes that could not be learnt.
+further test sets, copies and classes that could not be learnt.
 
 Before it: the computations of `generalisation/neighbours.py`,
 `generalisation/order_checks.py`, `generalisation/choice.py`, `generalisation/shift.py` and `errors/suspects.py`. After it: `headline.py`.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.findings.amounts import amount, count, gain_of, scaled, turned
+from weigh.findings.copied import read_copied
 from weigh.findings.errors.suspects import untrained_classes
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.choice import read_choice
@@ -30,7 +31,7 @@ def caveats(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     sentence = (
         _of_perfection(evidence, estimates) + _of_few_pictures(evidence, estimates) + _of_order(evidence, estimates)
     )
-    sentence += _of_classes(evidence)
+    sentence += _of_copies(evidence, estimates) + _of_classes(evidence)
     sentence += _of_the_choice(evidence, estimates)
     return sentence + _of_other_sets(evidence, estimates)
 
@@ -76,7 +77,10 @@ def _of_few_pictures(evidence: Evidence, estimates: dict[str, Estimate]) -> Text
 
 
 def _too_narrow(evidence: Evidence) -> bool:
-    """Whether the winner's lead over the runner-up has both signs once its interval is as wide as errors of neighbours ask for."""
+    """Whether the winner's lead over the runner-up has both signs once its interval is as wide as errors of neighbours, or copies, ask for."""
+    copied = evidence.once(read_copied)
+    if copied is not None and copied.lead_is_lost:
+        return True
     factor = evidence.once(dependence)
     if factor is None or evidence.comparisons is None or len(evidence.ranked) < 2:
         return False
@@ -101,11 +105,23 @@ def _of_order(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         "相邻样本的误差彼此相似：这一区间按单个样本计算，应放宽到约 {f} 倍。",
         f=factor.format(1, 1.0),
     )
-    if _too_narrow(evidence):
-        sentence += text(
-            "Then the lead over the runner-up is not settled either.", "这样一来，对第二名的领先也不能算定论。"
-        )
-    return sentence
+    return sentence + _of_the_lead(evidence)
+
+
+def _of_copies(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+    """Where errors of neighbours ask for more already, copies among them are in that."""
+    copied, neighbours = evidence.once(read_copied), evidence.once(dependence)
+    if copied is None or (neighbours is not None and neighbours.value >= copied.factor.value):
+        return text("", "")
+    estimates |= copied.estimates
+    return copied.words + (text("", "") if neighbours is not None else _of_the_lead(evidence))
+
+
+def _of_the_lead(evidence: Evidence) -> Text:
+    """What wider intervals mean for the lead."""
+    if not _too_narrow(evidence):
+        return text("", "")
+    return text("Then the lead over the runner-up is not settled either.", "这样一来，对第二名的领先也不能算定论。")
 
 
 def _of_classes(evidence: Evidence) -> Text:

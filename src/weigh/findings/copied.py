@@ -1,0 +1,86 @@
+"""How much too narrow intervals are that count every copy of an example as an example of its own.
+
+Copies stay in one fold and get the same answer: together they say as much as one of them. Nothing is trained here; what is read are the sets of
+copies that the checks of the data found. Before it: the problems of the data. After it: the headline (`performance/caveats.py`) and the assumptions
+below every finding (`assumptions.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.copies import duplicate_groups
+from weigh.findings.amounts import count, gain_of
+from weigh.findings.evidence import Evidence
+from weigh.language import Text, text
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import make_units
+
+__all__ = ["Copied", "read_copied"]
+
+SMALL = 1.2  # a design effect below it makes intervals less than a tenth too narrow
+
+
+class Copied(NamedTuple):
+    """Copies among the examples that the cross-validation speaks of.
+
+    Attributes:
+        copies: How many examples are copies of another one with the same label.
+        examples: How many there are in all.
+        factor: How many times as wide intervals should be that count them all.
+        lead_is_lost: The winner is better than the runner-up only where they are all counted.
+    """
+
+    copies: int
+    examples: int
+    factor: Estimate
+    lead_is_lost: bool
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """The numbers of `words`."""
+        counted = count(self.copies, "examples", of=self.examples)
+        return {"copies": counted, "counted": count(self.examples, "examples"), "factor_of_copies": self.factor}
+
+    @property
+    def words(self) -> Text:
+        """The sentence that follows an interval."""
+        return text(
+            "{c} of the {n} examples are copies of others, and intervals count each of them: they should be about {f} times as wide.",
+            "{n} 个样本中有 {c} 个是其他样本的副本，而区间把它们各算作一个样本：应放宽到约 {f} 倍。",
+            c=self.copies,
+            n=self.examples,
+            f=self.factor.format(1),
+        )
+
+
+def read_copied(evidence: Evidence) -> Copied | None:
+    """The copies of a study; None where they are too few to matter, or groups are resampled as a whole. Call it through `evidence.once`."""
+    results = evidence.results
+    if results.origin != "study" or evidence.units.name == "groups":
+        return None
+    sets = [duplicate_groups(results.problems, results.examples)[results.judged]]
+    if results.examples.kind.exclusive:  # of copies under two labels one is right where the other is wrong
+        sets.append(results.examples.target[results.judged])
+    _, of, size = np.unique(np.stack(sets), axis=1, return_inverse=True, return_counts=True)
+    total = int(size.sum())
+    effect = float(np.square(size).sum()) / max(total, 1)
+    if effect < SMALL:
+        return None
+    factor = Estimate(
+        value=math.sqrt(effect), n=total, n_unit="examples", unit="1", method="Kish's design effect of sets of copies"
+    )
+    units = make_units(results.examples.kind, results.examples.target[results.judged], of.ravel())
+    return Copied(total - len(size), total, factor, _leads(evidence) and not _leads(replace(evidence, units=units)))
+
+
+def _leads(evidence: Evidence) -> bool:
+    """Whether the winner is better than the runner-up."""
+    if evidence.comparisons is None or len(evidence.ranked) < 2:
+        return False
+    gain = gain_of(evidence.comparisons.of(evidence.ranked[0], evidence.ranked[1]), evidence.metric)
+    return gain.low is not None and gain.low > 0

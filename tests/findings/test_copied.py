@@ -1,0 +1,68 @@
+"""Copies that are counted as examples: the headline says by how much its interval is too narrow, and takes back a lead that rests on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.findings.reading import by_id, check
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.performance import headline
+from weigh.language import text
+from weigh.problem import Problem
+from weigh.record.results import Results
+
+SETS, EACH = 80, 4
+
+
+def copied(separations: dict[str, float], *, seed: int = 0, listed: int = SETS) -> tuple[Results, Results]:
+    """A study of sets of copies, which all get the same answer and stay in one fold: as it is, and with the sets named as groups.
+
+    Args:
+        listed: Sets that the checks found.
+    """
+    rng = np.random.default_rng(seed)
+    target = simulate_target(rng, SETS)
+    fold = np.tile(rng.permutation(SETS) % 5, (3, 1))
+    logits = {name: simulate_logits(rng, target, separation=s, repeats=3) for name, s in separations.items()}
+    whole = {name: np.tile(one, (1, EACH, 1)) for name, one in logits.items()}
+    of = np.tile(np.arange(SETS), EACH)  # far apart in the order
+    arrays = {"fold": np.tile(fold, (1, EACH)), "winner": next(iter(separations))}
+    results = make_results(whole, target[of], **arrays)
+    pairs = tuple(tuple(results.examples.path[of == i].tolist()) for i in range(listed))
+    grouped = make_results(whole, target[of], groups=of.astype(str), **arrays)
+    return replace(results, problems=(Problem("duplicate", text("copies", "副本"), pairs=pairs),)), grouped
+
+
+def test_the_factor_is_what_groups_of_copies_give():
+    results, grouped = copied({"m": 2.0})
+    found = by_id(headline.find(results))["verdict"]
+    check(found, results)
+    assert "240 of the 320 examples are copies of others" in found.sentence.en
+    assert "about 2.0 times as wide" in found.sentence.en
+    assert found.assumptions[0].outcome == "violated"
+    width, wide = (
+        one.high - one.low
+        for one in (by_id(headline.find(r))["verdict"].estimates["score"] for r in (results, grouped))
+    )
+    assert wide / width == pytest.approx(found.estimates["factor_of_copies"].value, rel=0.15)
+    assert "copies of others" not in by_id(headline.find(grouped))["verdict"].sentence.en
+
+
+def test_a_few_copies_are_no_caveat():
+    results, _ = copied({"m": 2.0}, listed=2)
+    assert "copies of others" not in by_id(headline.find(results))["verdict"].sentence.en
+
+
+@pytest.mark.parametrize(("better", "seed"), [(4.0, 3), (3.0, 0)])
+def test_a_lead_that_rests_on_copies_is_taken_back(better, seed):
+    results, grouped = copied({"a": better, "b": better - 2}, seed=seed)
+    plain, told, honest = (
+        by_id(headline.find(one))["verdict"] for one in (replace(results, problems=()), results, grouped)
+    )
+    check(told, results)
+    assert plain.verdict == "yes"
+    assert told.verdict == honest.verdict == ("yes" if better == 3 else "undecided")
+    assert ("Then the lead over the runner-up is not settled either" in told.sentence.en) == (better == 4)
