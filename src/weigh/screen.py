@@ -117,6 +117,7 @@ class Screen:
         self.say(what)
 
     def progress(self, what: str, done: int, total: int) -> None:
+        """How far a stage of one job is; `what` is its name in English, `done` and `total` count its own units."""
         title = visible(WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language))
         if self.inner is None or self.bars.tasks[-1].description != title:
             self._drop_inner()
@@ -134,6 +135,11 @@ class Screen:
             self._drop_inner()
 
     def planned(self, forecast) -> bool:
+        """Says what is about to run, and asks where that takes long; False: the answer was no.
+
+        Raises:
+            SpecError: It takes long, and nobody is there to be asked.
+        """
         self.workers = max(1, min(forecast.workers, len(forecast.jobs)))
         jobs, runs = len(forecast.jobs), sum(len(job.runs) for job in forecast.jobs)
         if forecast.recorded:
@@ -208,6 +214,7 @@ class Screen:
         return text("about {d} left", "约剩 {d}", d=left).render(self.language)
 
     def job_done(self, job, failed: int, done: int, total: int) -> None:
+        """One job has ended: `failed` of its runs failed; `done` of `total` jobs are over."""
         self._drop_inner()
         if self.remaining is not None:
             self.remaining.job_done(job.predicted_seconds / self.workers, time.monotonic())

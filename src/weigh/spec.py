@@ -239,7 +239,7 @@ class StudySpec(Section):
     pretrain: PretrainSpec | None = None
     output: OutputSpec = OutputSpec()
     run: RunSpec = RunSpec()
-    # of recipes that nobody named, by name: which of them run can be told once the task is known (`spec_yaml.recipes_of_study`)
+    # of recipes that nobody named, by name: which of them run can be told once the task is known (`spec_recipes.recipes_of_study`)
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @property

@@ -300,6 +300,7 @@ def _fill_empty_parts(part_of: np.ndarray, size: np.ndarray, parts: int) -> None
 
 
 def unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
+    """`(n,)` dense ids of what is dealt whole: equal for examples of one group; without groups each example has its own."""
     if group is None:
         return np.arange(n)
     return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)

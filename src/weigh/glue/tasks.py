@@ -53,7 +53,7 @@ class GlueTask(NamedTuple):
 
     @property
     def task(self) -> str:
-        """Name in `spec.TASKS`."""
+        """Name in `tasks.TASKS`."""
         return TEXT_CLASSIFICATION if self.answers else TEXT_REGRESSION
 
 

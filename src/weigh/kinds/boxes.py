@@ -160,6 +160,7 @@ class BoxesKind(PlacedKind):
         return np.frombuffer(b"".join([head.encode(), b"\n", *kept]), dtype=np.uint8)
 
     def restore(self, stored: np.ndarray) -> np.ndarray:
+        """What `store` wrote, as boxes of each picture again."""
         head, _, kept = stored.tobytes().partition(b"\n")
         sizes = json.loads(head)
         total, start, parts = sum(m for *_, m in sizes), 0, []

@@ -40,6 +40,7 @@ def shrunk(image: Image.Image, side: int, resampling: Image.Resampling = Image.R
 
 
 def png_of(image: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
     content = io.BytesIO()
     image.save(content, "PNG", optimize=True)
     return content.getvalue()

@@ -70,6 +70,8 @@ class PixelEncoder(nn.Module):
         return self.model.get_submodule(self.first)
 
     def encode(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """The maps that go into the decoder, of pictures `(n, 3, height, width)`; the decoder itself is not run."""
+
         def stop(_module: nn.Module, inputs: tuple, named: dict) -> None:
             raise _Reached(inputs[0] if inputs else next(iter(named.values())))
 
@@ -86,6 +88,7 @@ class PixelEncoder(nn.Module):
         return self.decoder(maps if len(maps) > 1 else maps[0])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """What the decoder gives for pictures `(n, 3, height, width)`: `(n, channels, height, width)` at a size of its own."""
         if not torch.compiler.is_compiling():
             return self.decode(self.encode(pictures))
         # an exporter loses count of modules that an exception leaves, and drops what nobody uses by itself

@@ -94,6 +94,7 @@ class PictureEncoder(nn.Module):
         self._headed.clear()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """`(n, width)` features of pictures `(n, 3, height, width)`, or the answers of the model's own head until `forget_head`."""
         if self._load_headed is not None:
             if not self._headed:
                 self._headed.append(self._load_headed().eval().to(pictures.device))

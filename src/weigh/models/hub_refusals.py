@@ -79,6 +79,7 @@ def not_here(repository: str, damaged: Path | None, *, by_environment: bool) -> 
 
 
 def no_answer(endpoint: str) -> Refusal:
+    """The hub, or the mirror in its place, does not answer."""
     return Refusal(text("{u} does not answer", "{u} 没有响应", u=endpoint))
 
 

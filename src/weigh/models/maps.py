@@ -318,6 +318,7 @@ def _tensor(output: Any) -> torch.Tensor | None:
 
 
 def as_map(output: torch.Tensor, level: Level, pictures: torch.Tensor) -> torch.Tensor:
+    """What a layer gives as a map, `(n, channels, height, width)`: channels moved forward, tokens of a grid put in rows, class tokens left out."""
     if level.layout == "first":
         return output
     if level.layout == "last":

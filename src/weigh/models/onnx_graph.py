@@ -275,6 +275,7 @@ def check_sizes(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> 
 
 
 def refused(path: Path, reason: str | Text) -> ModelError:
+    """The error for a file that is no ONNX file, or a damaged one."""
     return ModelError(
         text("{p} cannot be read as ONNX: {e}.", "无法把 {p} 作为 ONNX 读取：{e}。", p=path, e=reason),
         text("It is damaged, or another kind of file.", "文件已损坏，或是其他类型的文件。"),

@@ -1,6 +1,6 @@
 """How a picture model wants its pictures: scaled, cut and normalised as in its pretraining.
 
-`Preprocessing` is to pictures what `Tokenisation` is to texts; both are a `Preparation` (`pretrained.py`).
+`Preprocessing` is to pictures what `Tokenisation` is to texts; both are a `Preparation` (`preparation.py`).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ __all__ = ["problems_from_json", "problems_to_json"]
 
 
 def problems_to_json(problems: Sequence[Problem]) -> list[dict]:
+    """Plain values for the ledger; a sentence becomes the list of its English and its Chinese."""
     return [
         asdict(problem) | {key: _pair(getattr(problem, key)) for key in ("sentence", "why", "do")}
         for problem in problems
@@ -19,6 +20,8 @@ def problems_to_json(problems: Sequence[Problem]) -> list[dict]:
 
 
 def problems_from_json(stored: list[dict]) -> tuple[Problem, ...]:
+    """What `problems_to_json` wrote, as problems again."""
+
     def build(item: dict) -> Problem:
         texts = {key: Text(*item[key]) if item[key] else None for key in ("sentence", "why", "do")}
         lists = {

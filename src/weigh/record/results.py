@@ -43,7 +43,7 @@ class RunRecord:
             ("size:0.25"), source and number of another seed of crossed runs ("init:1"); "" otherwise.
         repeat, fold: Position in the design; -1 for refits.
         status: "done" or "failed"; `cause` says why it failed.
-        train: Indices of training examples (`n_train` of them) are derivable from the design; only the number is kept.
+        n_train: How many examples it was trained on; which ones follows from the design.
         facts: Decided or observed, the same on every execution: strength, best_epoch, history (list of per-epoch
             dicts), n_parameters, train_scores {metric: value on the training part}, bias (list, one per class:
             the decision threshold chosen inside the training folds; absent = zeros), temperature (refits).

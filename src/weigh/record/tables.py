@@ -142,6 +142,7 @@ def unusable(path: Path, error: sqlite3.Error) -> Exception:
 
 
 def damaged(path: Path, reason: str) -> RecordError:
+    """The error that says that the ledger cannot be read, and what to do about it."""
     return RecordError(
         text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=reason),
         do=text(

@@ -19,7 +19,7 @@ __all__ = ["run_rows", "score_run"]
 
 
 def run_rows(results: Results) -> list[dict[str, Any]]:
-    """Flat rows with the keys of `words.COLUMNS`; candidates by their label."""
+    """Flat rows with the keys of `columns.COLUMNS`; candidates by their label."""
     labels = {candidate.id: candidate.label for candidate in results.candidates}
     rows = []
     ours = results.origin == "study"

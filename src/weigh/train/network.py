@@ -53,7 +53,7 @@ __all__ = ["fit"]
 
 @dataclass
 class Work:
-    """What one run works with: everything that `fit_run` needs and nothing global."""
+    """What one run works with: everything that `_fit_run` needs and nothing global."""
 
     run: Run
     setting: Setting

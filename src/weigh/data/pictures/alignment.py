@@ -79,9 +79,11 @@ def _blur(side: int, sigma: float) -> np.ndarray:
 
 
 def correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """`(n,)` correlations of grey pictures `a` and `b`, `(n, height, width)` each, over the pixels where `inside` is 1."""
     a, b = centre(a, inside), centre(b, inside)
     return (a * b).sum((1, 2)) / np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)) + 1e-9)
 
 
 def centre(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Pictures `(n, height, width)` less the mean of their pixels inside; 0 outside."""
     return (x - ((x * inside).sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1))[:, None, None]) * inside

@@ -44,7 +44,7 @@ GIVE_LABELS = text(
 
 
 class Recognised(NamedTuple):
-    """A task of `spec.TASKS`, or None; why; and what to do about it."""
+    """A task of `tasks.TASKS`, or None; why; and what to do about it."""
 
     task: str | None
     reason: Text

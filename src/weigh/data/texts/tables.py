@@ -110,6 +110,7 @@ def _named(columns: ColumnsSpec) -> list[str]:
 
 
 def is_json_lines(content: str) -> bool:
+    """Whether more than half of the first 20 lines are objects of JSON, and the first character is a brace."""
     head = content[:20_000].lstrip("\ufeff \r\n\t")
     first = [row for _, row in parse_json_lines(head[: head.rfind("\n") + 1 or None])][:20] if head[:1] == "{" else []
     return sum(row is not None for row in first) * 2 > len(first)

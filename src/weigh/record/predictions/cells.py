@@ -37,6 +37,7 @@ FILL = text(
 
 
 def some_names(names: Sequence[str], limit: int = 8) -> str:
+    """The first names, and in brackets how many there are in all where not all are told."""
     return ", ".join(names[:limit]) + (f", … ({len(names)})" if len(names) > limit else "")
 
 
