@@ -245,15 +245,15 @@ def _read_npy(file: Any, size: int, path: Path | str) -> np.ndarray:
         raise _unreadable(
             path, text("it holds Python objects, which could run code", "其中是可能执行代码的 Python 对象"), _SAVE
         )
-    held = size - file.tell()
+    bytes_left = size - file.tell()
     if needed < 0:
         raise _unreadable(path, _HEADER, _SAVE)
-    if needed > held:
+    if needed > bytes_left:
         promise = text(
             "its header promises {n} bytes, it holds {m}",
             "文件头声明有 {n} 字节，实际只有 {m} 字节",
             n=f"{needed:,}",
-            m=f"{held:,}",
+            m=f"{bytes_left:,}",
         )
         raise _unreadable(path, promise, _SAVE)
     if needed > read_limit():

@@ -65,10 +65,10 @@ def _unjudged(examples: Examples) -> list[Problem]:
     problems = []
     for part in dict.fromkeys(examples.part.tolist()) if fewest else ():
         target = examples.target[examples.where(part)]
-        held = examples.kind.members(target, len(classes)).sum(axis=0)
+        holders = examples.kind.members(target, len(classes)).sum(axis=0)
         few = [
             (name, int(n))
-            for name, n, fine in zip(classes, held, examples.kind.judged(target, len(classes)), strict=True)
+            for name, n, fine in zip(classes, holders, examples.kind.judged(target, len(classes)), strict=True)
             if not fine
         ]
         if not few:

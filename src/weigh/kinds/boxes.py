@@ -261,8 +261,9 @@ class BoxesKind(PlacedKind):
 
     def legend(self, drawn: Sequence[Any], classes: Sequence[str]) -> list[Swatch]:
         """The classes that occur, the most frequent first."""
-        held = [one.told().classes if isinstance(one, Detections) else one.classes for one in drawn]
-        counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *held]) + 1, minlength=len(classes) + 1)[1:]
+        classes_by_picture = [one.told().classes if isinstance(one, Detections) else one.classes for one in drawn]
+        occurrences = np.concatenate([np.zeros(0, np.int64), *classes_by_picture])
+        counts = np.bincount(occurrences + 1, minlength=len(classes) + 1)[1:]
         colours = class_colours(len(classes))
         occurring = sorted(np.flatnonzero(counts).tolist(), key=lambda c: -counts[c])
         return [Swatch(Text(classes[c], classes[c]), hex_of(colours[c])) for c in occurring]

@@ -84,8 +84,10 @@ class Masks(PlacedKind):
 
     def named(self, row: Any) -> tuple[str, ...]:
         """The classes that have a pixel in the mask."""
-        held = (name for name, count in zip(row.names, row.mask.counts, strict=True) if count and name is not None)
-        return tuple(dict.fromkeys(held))
+        names_in_mask = (
+            name for name, count in zip(row.names, row.mask.counts, strict=True) if count and name is not None
+        )
+        return tuple(dict.fromkeys(names_in_mask))
 
     def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
         """Rows are `MaskRow`; pixels of what is no class are ignored."""

@@ -52,8 +52,8 @@ class PlacedKind(Kind):
 
     def strata(self, target: np.ndarray) -> Strata:
         """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none"."""
-        held = self.amounts(target) > 0
-        return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
+        is_member = self.amounts(target) > 0
+        return Strata.of_members(is_member[:, is_member.any(axis=0) & ~is_member.all(axis=0)])
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
         return evenly_held(self.amounts(target)), 1

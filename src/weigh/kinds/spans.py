@@ -88,10 +88,10 @@ class Spans(Kind):
         return max(sum(bool(spans) for spans in target), 1), 1
 
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
-        held = np.zeros((len(target), classes), dtype=bool)
+        is_member = np.zeros((len(target), classes), dtype=bool)
         for i, spans in enumerate(target):
-            held[i, [span[2] for span in spans]] = True
-        return held
+            is_member[i, [span[2] for span in spans]] = True
+        return is_member
 
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
         types = [span[2] for spans in target for span in spans]

@@ -89,7 +89,7 @@ def one_part(share: float, size: float) -> Parts:
 
 
 def among_pictures(
-    weight: np.ndarray, score: np.ndarray, held: np.ndarray, squares: np.ndarray, optimism: np.ndarray | None = None
+    weight: np.ndarray, score: np.ndarray, amounts: np.ndarray, squares: np.ndarray, optimism: np.ndarray | None = None
 ) -> Parts:
     """Scores of classes whose pixels, or boxes, lie in pictures: each is taken among pictures, for those of one picture are right or wrong together.
 
@@ -101,14 +101,14 @@ def among_pictures(
 
     Args:
         weight, score: `(classes,)`.
-        held: `(2, classes)` the sums over the pictures of how much each holds, and of its square.
+        amounts: `(2, classes)` the sums over the pictures of how much each holds, and of its square.
         squares: `(classes,)` sums of the squares of how much each picture moves the score of a class.
     """
-    pictures = np.maximum(share(held[0] ** 2, held[1], otherwise=1.0), 1.0)
-    seen = pictures >= 2
+    pictures = np.maximum(share(amounts[0] ** 2, amounts[1], otherwise=1.0), 1.0)
+    in_several = pictures >= 2
     whole = weight**2 * score * (1 - score) / pictures
     measured = weight**2 * squares * pictures / np.maximum(pictures - 1, 1.0)
-    effect = share(measured[seen].sum(), whole[seen].sum(), otherwise=1.0)
+    effect = share(measured[in_several].sum(), whole[in_several].sum(), otherwise=1.0)
     size = pictures / max(min(float(effect), 1.0), 1e-6)
     return Parts(weight, score, size, optimism=optimism, form="region")
 

@@ -235,15 +235,15 @@ def parts_of_ranks(statistics: np.ndarray, ious: range) -> Parts:
     """The AP of the classes, each among pictures, and by how much each is too high (`Metric.parts`)."""
     scored = list(_classes(statistics))
     weight, score, squares, optimism = np.zeros((4, max((one.index for one in scored), default=-1) + 1))
-    held = np.ones((2, len(weight)))
+    amounts = np.ones((2, len(weight)))
     for one in scored:
         weight[one.index] = 1 / len(scored)
         score[one.index] = _average_precision(one, np.ones((1, len(one.pictures))), ious)[0]
         slopes = np.mean([_slopes(one, iou) for iou in ious], axis=0)
         squares[one.index] = np.square(slopes).sum()
-        held[:, one.index] = one.drawn.sum(), np.square(one.drawn).sum()
+        amounts[:, one.index] = one.drawn.sum(), np.square(one.drawn).sum()
         optimism[one.index] = _too_high(one, slopes, score[one.index], ious)
-    return among_pictures(weight, score, held, squares, optimism)
+    return among_pictures(weight, score, amounts, squares, optimism)
 
 
 def _too_high(one: _Class, slopes: np.ndarray, whole: float, ious: range) -> float:

@@ -133,9 +133,9 @@ class ClassMean:
         """The scores of the classes, each among pictures (`Metric.parts`)."""
         counts = self.counts(statistics)
         totals, score, weight = self.taken_apart(statistics)
-        held = counts @ self.score.occurs
+        amounts = counts @ self.score.occurs
         squares = np.square(self.score.moved(counts, totals)).sum(axis=0)
-        return among_pictures(weight, score, np.stack([held.sum(axis=0), np.square(held).sum(axis=0)]), squares)
+        return among_pictures(weight, score, np.stack([amounts.sum(axis=0), np.square(amounts).sum(axis=0)]), squares)
 
     def taken_apart(self, statistics: np.ndarray) -> ClassTotals:
         """Totals of all examples, each with weight 1."""

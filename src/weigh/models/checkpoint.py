@@ -83,15 +83,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
         check_header(path)
         try:
-            held: Any = load_file(path)
+            content: Any = load_file(path)
         except Exception as error:  # SafetensorError, OSError, MemoryError of a false header
             raise unreadable(path, error) from None
         kinds, objects = (), {}
     else:
-        held, kinds, objects = unpickle(path)
-    if isinstance(held, LeftOut):
-        raise needs_code(path, held.kind)
-    sets = _sets(held, path)
+        content, kinds, objects = unpickle(path)
+    if isinstance(content, LeftOut):
+        raise needs_code(path, content.kind)
+    sets = _sets(content, path)
     objects = {key: kind for key, kind in objects.items() if not kind.startswith(VALUES)}
     if not sets and objects:
         key = min(objects, key=lambda key: "model" not in key)
@@ -135,7 +135,7 @@ def _odd(tensor: torch.Tensor) -> str:
 
 
 def fit(
-    held: Checkpoint, own: State, *, head: set[str], path: Path, architecture: str, beside: tuple[str, ...] = ()
+    checkpoint: Checkpoint, own: State, *, head: set[str], path: Path, architecture: str, beside: tuple[str, ...] = ()
 ) -> Fitted:
     """The tensors that the architecture needs, from the set and under the prefix that cover most of it.
 
@@ -149,7 +149,7 @@ def fit(
     """
     candidates = [
         _Candidate(covered, not SECOND.search(f"{where}.{prefix}"), where, prefix, named)
-        for where, state in held.sets.items()
+        for where, state in checkpoint.sets.items()
         for named in [{WRAPPERS.sub("", name): tensor for name, tensor in state.items()}]
         for prefix, covered in _prefixes(named, own).most_common(8) or [("", 0)]
     ]
@@ -191,8 +191,8 @@ def fit(
     stored = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()).most_common(1)
     lost = {n for n in head if n not in chosen} | changed
     outside = [name for name in best.state if not name.startswith(best.prefix)]
-    other_sets = [name for name in held.sets if name != best.where]
-    unused = [*held.left_out, *other_sets, *_tops(outside, best.prefix), *(n for n in chosen if n not in own)]
+    other_sets = [name for name in checkpoint.sets if name != best.where]
+    unused = [*checkpoint.left_out, *other_sets, *_tops(outside, best.prefix), *(n for n in chosen if n not in own)]
     precision = "" if not stored or stored[0][0] == "float32" else stored[0][0]
     return Fitted({**own, **fitting}, bool(lost), share, precision, tuple(dict.fromkeys(unused)))
 
@@ -260,19 +260,19 @@ def _tops(names: list[str], prefix: str) -> list[str]:
 
 
 def _sets(
-    held: Any, path: Path, where: str = "", depth: int = 0, seen: frozenset[int] | set[int] = frozenset()
+    content: Any, path: Path, where: str = "", depth: int = 0, seen: frozenset[int] | set[int] = frozenset()
 ) -> dict[str, State]:
     """Dictionaries of tensors, the outer ones first, at most three levels deep; each once, however often the file names it."""
     seen = seen or set()
-    if not isinstance(held, dict) or depth > 2 or id(held) in seen:
+    if not isinstance(content, dict) or depth > 2 or id(content) in seen:
         return {}
-    seen.add(id(held))  # type: ignore[union-attr]
-    named = {key: value for key, value in held.items() if isinstance(key, str)}
+    seen.add(id(content))  # type: ignore[union-attr]
+    named = {key: value for key, value in content.items() if isinstance(key, str)}
     tensors = {key: value for key, value in named.items() if isinstance(value, torch.Tensor)}
     for key, value in named.items():
         if isinstance(value, (torch.Tensor, dict)) and not (key.isprintable() and len(key) <= LONGEST_NAME):
             raise unreadable(path, "one of its names is too long or cannot be printed")
-    if tensors and 2 * len(tensors) >= len(held):
+    if tensors and 2 * len(tensors) >= len(content):
         return {where: tensors}
     states: dict[str, State] = {}
     for key, inner in named.items():

@@ -21,9 +21,9 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     base = load_from_source(address.architecture, pretrained=False, offline=offline)
     if not pretrained:
         return replace(base, address=address)
-    held = read_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     fitted = fit(
-        held,
+        checkpoint,
         base.module.state_dict(),
         head=base.anatomy.head(base.module),
         beside=base.anatomy.beside,
@@ -31,7 +31,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         architecture=address.architecture,
     )
     base.module.load_state_dict(fitted.state)
-    shapes = {name: tensor.shape for tensors in held.sets.values() for name, tensor in tensors.items()}
+    shapes = {name: tensor.shape for tensors in checkpoint.sets.values() for name, tensor in tensors.items()}
     base.anatomy.take_sizes(base.module, shapes)
     sentence = _what_fitted(fitted, path.name, address.architecture)
     if sentence is not None:

@@ -85,12 +85,12 @@ class Unpickled(NamedTuple):
     """What a file holds.
 
     Attributes:
-        held: Tensors and plain values.
+        content: Tensors and plain values.
         kinds: Of the objects that were left out of it.
         objects: Those of them that its dictionary holds itself: key -> kind.
     """
 
-    held: Any
+    content: Any
     kinds: tuple[str, ...]
     objects: dict[str, str]
 
@@ -108,7 +108,7 @@ def unpickle(path: Path) -> Unpickled:
         stand_ins = [(_stand_in(kind, made), kind) for kind in sorted(kinds)]
         try:
             with open_regular(path) as file, torch.serialization.safe_globals(stand_ins):  # type: ignore[arg-type]
-                held = torch.load(file, map_location="cpu", weights_only=True)
+                content = torch.load(file, map_location="cpu", weights_only=True)
         except _Call as call:
             raise needs_code(path, str(call)) from None
         except ModelError:
@@ -120,13 +120,13 @@ def unpickle(path: Path) -> Unpickled:
                 continue
             refused = named[1] if named else _first_name(path) if "operand" in str(error) else ""
             raise (needs_code(path, refused) if refused else unreadable(path, error)) from None
-        if id(held) in made:
-            kind = made[id(held)][0]
-            held = LeftOut()
-            held.kind = kind
-        named = held.items() if isinstance(held, dict) else ()
+        if id(content) in made:
+            kind = made[id(content)][0]
+            content = LeftOut()
+            content.kind = kind
+        named = content.items() if isinstance(content, dict) else ()
         objects = {str(key): made[id(value)][0] for key, value in named if id(value) in made}
-        return Unpickled(held, tuple(sorted(kinds & {kind for kind, _ in made.values()})), objects)
+        return Unpickled(content, tuple(sorted(kinds & {kind for kind, _ in made.values()})), objects)
 
 
 def _check_packed(path: Path) -> None:

@@ -68,15 +68,15 @@ def check_size(folder: Path, parameters: int, *, pretrained: bool) -> None:
         if parameters > MOST_PARAMETERS:
             raise _too_much(folder.name or "config.json", "parameters", parameters, MOST_PARAMETERS)
         return
-    held = sum(map(_parameters_in, _weights_in(folder)))
-    if held and parameters > 2 * held + 10_000_000:  # a head, tied or absent parts may differ
+    stored_count = sum(map(_parameters_in, _weights_in(folder)))
+    if stored_count and parameters > 2 * stored_count + 10_000_000:  # a head, tied or absent parts may differ
         raise ModelError(
             text(
                 "{f}: the configuration describes {n} parameters, the weights hold {m}.",
                 "{f}：配置描述了 {n} 个参数，而权重文件中只有 {m} 个。",
                 f=folder,
                 n=f"{parameters:,}",
-                m=f"{held:,}",
+                m=f"{stored_count:,}",
             ),
             text("The rest would be random.", "其余参数将是随机的。"),
             text("Use the config.json that belongs to the weights.", "请使用与权重对应的 config.json。"),
@@ -148,8 +148,8 @@ def _parameters_in(path: Path) -> int:
     from safetensors import safe_open
 
     check_header(path)
-    with safe_open(path, "pt") as held:
-        return sum(math.prod(held.get_slice(name).get_shape()) for name in held.keys())  # noqa: SIM118
+    with safe_open(path, "pt") as weights:
+        return sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
 
 
 def _wants_code(address: str, named: Any) -> ModelError:

@@ -102,17 +102,17 @@ class _Graph:
             return None
         if node.op_type == "Identity":
             return stand_in(self.fixed[node.input[0]]) if node.input and node.input[0] in self.fixed else None
-        held = {attribute.name: attribute for attribute in node.attribute}
-        if "value" in held:
-            return stand_in(held["value"].t)
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if "value" in attributes:
+            return stand_in(attributes["value"].t)
         for key, field in (
             ("value_float", "f"),
             ("value_int", "i"),
             ("value_floats", "floats"),
             ("value_ints", "ints"),
         ):
-            if key in held:
-                return np.array(getattr(held[key], field), dtype=float)
+            if key in attributes:
+                return np.array(getattr(attributes[key], field), dtype=float)
         return None
 
     def made_by(self, name: str) -> Step | None:

@@ -87,12 +87,14 @@ def _unpack_l3(path: Path, folder: Path) -> None:
             do=text("Install it: {i}", "请安装：{i}", i=tokenizer.install if tokenizer else "–"),
         )
     graph = onnx.load(str(path)).graph
-    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    state = {k.removeprefix("model.0.auto_model."): v for k, v in held.items() if k.startswith("model.0.auto_model.")}
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    state = {
+        k.removeprefix("model.0.auto_model."): v for k, v in tensors.items() if k.startswith("model.0.auto_model.")
+    }
     for node in graph.node:  # a matrix is named after the place where it multiplies, and stands transposed
         match = re.fullmatch(r".*/auto_model/(encoder/layer\.\d+/.+)/MatMul", node.name)
-        if node.op_type == "MatMul" and match and node.input[1] in held:
-            state[match[1].replace("/", ".") + ".weight"] = held[node.input[1]].T
+        if node.op_type == "MatMul" and match and node.input[1] in tensors:
+            state[match[1].replace("/", ".") + ".weight"] = tensors[node.input[1]].T
     layers = 1 + max(int(m[1]) for k in state if (m := re.search(r"layer\.(\d+)\.", k)))
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         shutil.copy(where.parent / name, folder / name)
@@ -134,20 +136,20 @@ def read_e5(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], list[tup
     words = [(blob[ends[i] : ends[i + 1]].decode(), scores[i]) for i in range(pieces)]
     _n, skipped = reader.take("iI")
     reader.at += skipped
-    held = {}
+    tensors = {}
     for _ in range(reader.take("i")[0]):
         (length,) = reader.take("H")
         name = reader.bytes(length).decode()
         kind, count, start, n_bytes = reader.take("BIQQ")
         raw = np.frombuffer(data, np.uint8, n_bytes, start)
-        held[name] = _four_bits(raw, count) if kind == 1 else raw.view(np.float32)[:count]
+        tensors[name] = _four_bits(raw, count) if kind == 1 else raw.view(np.float32)[:count]
     shape = {"word": (vocabulary, width), "pos": (positions, width), "type": (kinds, width)}
     state = {
-        "embeddings.word_embeddings.weight": held["emb.word"].reshape(shape["word"]),
-        "embeddings.position_embeddings.weight": held["emb.pos"].reshape(shape["pos"]),
-        "embeddings.token_type_embeddings.weight": held["emb.type"].reshape(shape["type"]),
-        "embeddings.LayerNorm.weight": held["emb.ln.w"],
-        "embeddings.LayerNorm.bias": held["emb.ln.b"],
+        "embeddings.word_embeddings.weight": tensors["emb.word"].reshape(shape["word"]),
+        "embeddings.position_embeddings.weight": tensors["emb.pos"].reshape(shape["pos"]),
+        "embeddings.token_type_embeddings.weight": tensors["emb.type"].reshape(shape["type"]),
+        "embeddings.LayerNorm.weight": tensors["emb.ln.w"],
+        "embeddings.LayerNorm.bias": tensors["emb.ln.b"],
     }
     parts = {
         "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
@@ -156,7 +158,7 @@ def read_e5(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], list[tup
     }  # fmt: skip
     for layer in range(layers):
         for short, name in parts.items():
-            weight, bias = held[f"l{layer}.{short}.w"], held[f"l{layer}.{short}.b"]
+            weight, bias = tensors[f"l{layer}.{short}.w"], tensors[f"l{layer}.{short}.b"]
             if not short.endswith("ln"):
                 weight = weight.reshape(len(bias), -1)
             state[f"encoder.layer.{layer}.{name}.weight"] = weight

@@ -69,12 +69,12 @@ class Message:
 
     def number(self, number: int, default: int = 0) -> int:
         """The last field of this number as a signed number."""
-        held = self.fields.get(number)
-        if not held:
+        values_of_number = self.fields.get(number)
+        if not values_of_number:
             return default
-        if isinstance(held[-1].value, memoryview):
+        if isinstance(values_of_number[-1].value, memoryview):
             raise ProtobufError(f"field {number} is no number")
-        return signed(held[-1].value)
+        return signed(values_of_number[-1].value)
 
     def float(self, number: int) -> float:
         """The last field of this number as a float of 32 bits."""

@@ -154,7 +154,7 @@ def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
     entry = entry_of(address, tensor_name(placed.name), placed.shape, dtype, values, told_by)
     runner = _Runner(part, address, entry.name)
     inside = parse_graph(part).nodes.values()
-    held = [node.constant() for node in inside if node.op == "Const" and node.dtype == 1]
+    constants_of_graph = [node.constant() for node in inside if node.op == "Const" and node.dtype == 1]
     last = not any(node.string("data_format") == "NCHW" for node in inside)
 
     def run(tensor: str):
@@ -165,7 +165,7 @@ def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return only_features(
         address, run(cut.features), entry.preprocessing, Provenance("file", path.name, note=described(entry, cut), files=tuple(f.resolve() for f in files)),
-        digest=digest, parameters=sum(array.size for array in held if array.ndim), size=len(part),
+        digest=digest, parameters=sum(array.size for array in constants_of_graph if array.ndim), size=len(part),
         operations=lambda: runner.operations(graph, entry),
         logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), elsewhere=lambda: runner.seconds,
         configure=refuse_options(address, entry), lacking={"network": FIXED}, instead=TRAINED, runtime=f"tensorflow {tensorflow_version()}",

@@ -87,8 +87,8 @@ def choose_decision(
     """
     tuned = kind.exclusive and decision != "argmax" and primary.startswith("f1") and classes == 2
     if tuned and unseen is not None:
-        answers, held = unseen()
-        bias = choose_bias(kind, decision, primary, held, kind.decide(answers).probabilities, classes)
+        answers, target_of_unseen = unseen()
+        bias = choose_bias(kind, decision, primary, target_of_unseen, kind.decide(answers).probabilities, classes)
         return Decision(bias, {BIAS: 0.0 if bias is None else bias[1]})
     if tuned and BIAS in settled:
         shift = round(settled[BIAS], 6)

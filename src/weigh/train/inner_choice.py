@@ -173,9 +173,9 @@ def _compete(
     examples: Examples, progress: _Trainings,
 ) -> None:  # fmt: skip
     """Train a contender without a part and score it on that."""
-    train, held = part
+    train, scored = part
     inner = replace(
-        run, recipe=contender.recipe, options=contender.options, train=train, test=held, purpose="inner", keep_weights=False,
+        run, recipe=contender.recipe, options=contender.options, train=train, test=scored, purpose="inner", keep_weights=False,
         seeds={**run.seeds, "split": seed(run.seeds["split"], "inner choice", len(contender.statistics))},
     )  # fmt: skip
     outcome = _train(inner, setting, examples, progress)
@@ -186,7 +186,7 @@ def _compete(
     assert outcome.answers is not None  # it is done
     bias = outcome.facts.get("bias")
     prediction = examples.kind.decide(outcome.answers, 0.0 if bias is None else np.asarray(bias))
-    contender.statistics.append(metric.measure(prediction, examples.target[held]))
+    contender.statistics.append(metric.measure(prediction, examples.target[scored]))
 
 
 def _train(run: Run, setting: Setting, examples: Examples, progress: _Trainings) -> Outcome:

@@ -120,10 +120,10 @@ class Loop:
                 if not out_of_memory(error):
                     raise
                 self.optimiser.zero_grad(set_to_none=True)
-                held = examples // self.accumulated
-                if held < 4:
+                at_a_time = examples // self.accumulated
+                if at_a_time < 4:
                     raise OutOfMemory(
-                        f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length"
+                        f"memory ran out, even with {at_a_time} examples at a time; set a smaller image_size or max_length"
                     ) from None
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
             empty_cache(self.setting.device)

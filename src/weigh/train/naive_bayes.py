@@ -233,11 +233,11 @@ def _choose(
     of = inner_folds(kind.strata(target), rng=rng, group=examples.group_at(run.train))
     if of is None:
         return smoothings[len(smoothings) // 2], None
-    held = np.zeros((len(smoothings), len(target), len(examples.classes)))
+    inner_logits = np.zeros((len(smoothings), len(target), len(examples.classes)))
     for k in np.unique(of):
-        seen, out = of != k, of == k
-        learnt = fit_bayes(counts, run.train[seen], target[seen], held.shape[2], smoothings, **options)
-        held[:, out] = [one.logits(counts, run.train[out]) for one in learnt]
+        training, out = of != k, of == k
+        learnt = fit_bayes(counts, run.train[training], target[training], inner_logits.shape[2], smoothings, **options)
+        inner_logits[:, out] = [one.logits(counts, run.train[out]) for one in learnt]
     primary = METRICS.get(setting.primary).within(examples.target[examples.where("train")])
 
     def quality(logits: np.ndarray) -> tuple[float, float]:
@@ -245,8 +245,8 @@ def _choose(
         score = score if primary.greater_is_better else -score
         return (-np.inf if np.isnan(score) else score), -_loss(logits, target)
 
-    best = max(range(len(smoothings)), key=lambda i: quality(held[i]))
-    return smoothings[best], kind.probabilities(held[best])
+    best = max(range(len(smoothings)), key=lambda i: quality(inner_logits[i]))
+    return smoothings[best], kind.probabilities(inner_logits[best])
 
 
 def _loss(logits: np.ndarray, target: np.ndarray) -> float:

@@ -241,9 +241,9 @@ def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
 def _decision(work: Work, validation: np.ndarray) -> Decision:
     """Chosen on the validation part, as far as it is chosen at all (`decision.choose_decision`)."""
     run, target = work.run, work.target
-    held = (lambda: (work.predict(validation), target[validation])) if len(validation) else None
+    unseen = (lambda: (work.predict(validation), target[validation])) if len(validation) else None
     decision, primary = run.options.get("decision", "argmax"), work.setting.primary
-    return choose_decision(work.kind, decision, primary, target[run.train], work.width, held, run.settled)
+    return choose_decision(work.kind, decision, primary, target[run.train], work.width, unseen, run.settled)
 
 
 def _freeze(
@@ -283,8 +283,8 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     group = examples.group_at(run.train)
     if count_units(group, len(run.train)) < 2:  # one group is all there is: its examples choose the epoch
         group = None
-    held = inner_split(examples.strata(run.train), share=share, rng=rng, group=group)
-    return run.train[~held], run.train[held]
+    in_validation = inner_split(examples.strata(run.train), share=share, rng=rng, group=group)
+    return run.train[~in_validation], run.train[in_validation]
 
 
 def _start_from_probe(work: Work, examples: Examples, training: np.ndarray) -> float:

@@ -244,9 +244,9 @@ def fit_head(
         dtype = torch.float64 if exact else torch.float32
         best = _choose(_Inner(x, truth, parts, basis.to(dtype), weights, columns, dtype), options)
         strength, start = best.strength, best.heads.part(slice(len(parts), None))
-        if len(best.held) == len(x):
-            held = best.held[torch.from_numpy(np.argsort(order))].numpy()
-            inner = kind.probabilities(_both(held, classes, multilabel=multilabel))
+        if len(best.inner_logits) == len(x):
+            logits_by_row = best.inner_logits[torch.from_numpy(np.argsort(order))].numpy()
+            inner = kind.probabilities(_both(logits_by_row, classes, multilabel=multilabel))
     final = start
     for dtype, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL))[exact:]:
         final = solve(
@@ -318,11 +318,11 @@ class _Inner(NamedTuple):
             tolerance=INNER_TOLERANCE * (2 / self.columns if self.truth.ndim == 1 else 1),
             gain=INNER_GAIN,
         )
-        held = torch.empty(self.parts[-1].stop, self.columns, dtype=self.kind)
+        inner_logits = torch.empty(self.parts[-1].stop, self.columns, dtype=self.kind)
         for k, rows in enumerate(self.parts):
             for which, some in self.x.stretches(self.kind, AT_A_TIME, rows):
-                held[which] = some @ solved.weight[k] + solved.bias[k]
-        return _Tried(strength, solved, held, _log_loss(held, self.truth[: len(held)]))
+                inner_logits[which] = some @ solved.weight[k] + solved.bias[k]
+        return _Tried(strength, solved, inner_logits, _log_loss(inner_logits, self.truth[: len(inner_logits)]))
 
 
 class _Tried(NamedTuple):
@@ -330,7 +330,7 @@ class _Tried(NamedTuple):
 
     strength: float
     heads: Heads
-    held: torch.Tensor
+    inner_logits: torch.Tensor
     loss: float
 
 

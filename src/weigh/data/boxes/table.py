@@ -47,12 +47,12 @@ def list_table_boxes(path: Path, spec: DataSpec, root: Path | None) -> BoxListin
     nowhere = [f"{path.name}:{read.lines[row]}" for row in rows_of.pop("", ())]
     listing = _pictures(cells, rows_of, path, spec, root, pictures, (*box.names, label))
     rows_by_number = list(rows_of.values())
-    held = [rows_by_number[number] for number in listing.order]
+    rows_by_picture = [rows_by_number[number] for number in listing.order]
     empty = _empty_marks(cells, box, label)
     sizes = picture_size_columns(cells, box)
     marked = [name for name in cells if name.casefold() in MARKED]
     boxes = []
-    for rows in held:
+    for rows in rows_by_picture:
         written = BoxesBuilder()
         if sizes is not None:
             width, height = (as_side(cells[name][rows[0]]) for name in sizes)

@@ -120,11 +120,11 @@ def _placed(files: LabelFiles, parts: Parts) -> LabelFiles:
 def _bare_parts(folder: Path, parts: Parts, files: LabelFiles, without: Path | None) -> list[Problem]:
     """Folders that are named as a part and hold no picture with labels; what lies in `without` is read by itself, as data.test."""
     places = {os.path.dirname(picture.path) or "." for picture, _ in files.pairs}
-    held = places | {str(above) for place in places for above in PurePosixPath(place).parents}
+    folders_with_pictures = places | {str(above) for place in places for above in PurePosixPath(place).parents}
     bare = [
         f"{part}: {named}"
         for named, part in parts.folders.items()
-        if named not in held and not (without is not None and _overlap(folder / named, without))
+        if named not in folders_with_pictures and not (without is not None and _overlap(folder / named, without))
     ]
     if not bare:
         return []

@@ -120,8 +120,10 @@ def masks_beside_pictures(folder: Path) -> list[str]:
     entries = scan(folder)
     roles = {e.name: folder_role(e.name)[1] for e in entries if is_folder(e)}
     if "picture" in roles.values():
-        held = (name for name, role in roles.items() if role == "labels")
-        return [name for name in held if any(is_picture_name(f) for *_, fs in os.walk(folder / name) for f in fs)]
+        mask_folders = (name for name, role in roles.items() if role == "labels")
+        return [
+            name for name in mask_folders if any(is_picture_name(f) for *_, fs in os.walk(folder / name) for f in fs)
+        ]
     files = [e.name for e in entries if not is_folder(e) and is_picture_name(e.name)]
     _, masks, _ = _sorted_by_role(files)
     return [file.path for file in masks] if len(masks) * 3 >= len(files) > 0 else []

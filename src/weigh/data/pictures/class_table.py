@@ -255,8 +255,8 @@ def _from_json(content: Any, *, names: bool = False) -> list[ClassEntry]:
         names: What is listed are names, also where all are numbers.
     """
     if isinstance(content, dict):
-        held = ("classes", "labels", "categories", "names", "id2label")
-        key = next((key for key in held if isinstance(content.get(key), (list, dict))), None)
+        list_keys = ("classes", "labels", "categories", "names", "id2label")
+        key = next((key for key in list_keys if isinstance(content.get(key), (list, dict))), None)
         if key is not None:
             return _from_json(content[key], names=key == "names")
         pairs = ((str(key), value) for key, value in content.items())

@@ -96,10 +96,10 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
         skipped = [s for s in subfolders(folder) if s not in used and (without is None or not same_folder(s, without))]
         beside = walk_files(skipped, kind.holds, root=folder, without=without).files
         for say in (_flat_part, _mixed_part, _left_out):
-            held = {s: beside[s] for s in skipped if beside[s] and _why_skipped(s) is say}
-            left = [_relative(p, folder) for files in held.values() for p in files]
+            files_by_folder = {s: beside[s] for s in skipped if beside[s] and _why_skipped(s) is say}
+            left = [_relative(p, folder) for files in files_by_folder.values() for p in files]
             if left:
-                listing.problems.append(say(left, [s.name for s in held], kind))
+                listing.problems.append(say(left, [s.name for s in files_by_folder], kind))
         listing.problems += empty_parts([p for p in bare_parts(folder) if p in skipped], folder)
         loose += [_relative(p, folder) for p in files_in(folder, kind.by_name)]
     other, repeated = (sorted(_relative(p, folder) for p in left_aside) for left_aside in (tree.others, tree.repeated))

@@ -86,11 +86,11 @@ OTHERS = (
 def counting_of(rows: Sequence[tuple[str, Sequence[Span]]]) -> Counting:
     """The way of counting that the texts beside the numbers confirm most often; without such texts the one that cuts no words, where the usual one does."""
     spans = [(written, span) for written, row in rows for span in row][:LOOKED_AT]
-    given = [(written, span) for written, span in spans if span.mention]
-    if given and all(_confirmed(CHARACTERS, *one) for one in given):
+    with_text = [(written, span) for written, span in spans if span.mention]
+    if with_text and all(_confirmed(CHARACTERS, *one) for one in with_text):
         return CHARACTERS._replace(sure=True)
-    if given:
-        confirmed = {way: sum(_confirmed(way, *one) for one in given) for way in (CHARACTERS, *OTHERS)}
+    if with_text:
+        confirmed = {way: sum(_confirmed(way, *one) for one in with_text) for way in (CHARACTERS, *OTHERS)}
         best = max(confirmed, key=lambda way: confirmed[way])
         if confirmed[best]:
             return best._replace(sure=True)

@@ -202,8 +202,8 @@ def _array(file: Any, place: str, shape: tuple[int, ...], address: str) -> np.nd
     if tuple(stored.shape) != tuple(shape):
         raise _misfit(address, text("{p} has the shape {a}, the architecture {b}", "{p} 的形状为 {a}，而架构需要 {b}", p=place[:200], a=str(stored.shape), b=str(shape)))  # fmt: skip
     chunk = math.prod(stored.chunks or (0,)) * stored.dtype.itemsize
-    held = stored.id.get_storage_size()
-    if chunk > MOST_CHUNK or (stored.nbytes > 1_000_000 and stored.nbytes > MOST_TIMES * held):
+    stored_bytes = stored.id.get_storage_size()
+    if chunk > MOST_CHUNK or (stored.nbytes > 1_000_000 and stored.nbytes > MOST_TIMES * stored_bytes):
         raise refused(address, text("{p} would become {n} bytes", "{p} 解压后将有 {n} 字节", p=place[:200], n=f"{max(chunk, stored.nbytes):,}"))  # fmt: skip
     numbers = np.asarray(stored[()])
     if not np.isfinite(numbers).all():

@@ -265,8 +265,8 @@ def read_saved_model(folder: Path) -> SavedModel:
             ),
         )
     with broken(path):
-        held = [_meta_graph(message) for message in Message(_bytes_of(path)).messages(2)]
-    serving = [model for tags, model in held if "serve" in tags] or [model for _, model in held]
+        tagged = [_meta_graph(message) for message in Message(_bytes_of(path)).messages(2)]
+    serving = [model for tags, model in tagged if "serve" in tags] or [model for _, model in tagged]
     if not serving or not serving[0].graph.nodes:
         raise refused(path, text("it holds no graph", "其中没有计算图"))
     return serving[0]
@@ -340,10 +340,10 @@ def _shape(message: Message) -> tuple[int, ...] | None:
 def _meta_graph(message: Message) -> tuple[list[str], SavedModel]:
     saver = message.message(3)
 
-    def tensors(held: dict[str, Message]) -> dict[str, tuple[str, int, tuple[int, ...] | None]]:
+    def tensors(by_name: dict[str, Message]) -> dict[str, tuple[str, int, tuple[int, ...] | None]]:
         return {
             name: (one.text(1), one.number(2), _shape(one.message(3)) if one.parts(3) else None)
-            for name, one in held.items()
+            for name, one in by_name.items()
         }
 
     signatures = {
