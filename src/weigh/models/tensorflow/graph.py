@@ -273,11 +273,7 @@ def read_saved_model(folder: Path) -> SavedModel:
 
 
 def parse_graph(data: memoryview | bytes) -> Graph:
-    """A GraphDef from its bytes: nodes and functions by their names.
-
-    Raises:
-        ProtobufError: It is damaged, holds too many nodes, or two of one name.
-    """
+    """A GraphDef from its bytes, by names; `ProtobufError` where it is damaged, too large or has two nodes of one name."""
     message = Message(data)
     nodes = [_node(part) for part in message.parts(1)]
     if len(nodes) > MOST_OPERATIONS:
