@@ -35,17 +35,8 @@ TYPES: dict[int, Any] = {  # numbers of types.proto
 }  # fmt: skip
 # type -> field of its values in a tensor, and how many bytes a value has there (0: numbers without a fixed size)
 VALUES = {
-    1: (5, 4),
-    2: (6, 8),
-    3: (7, 0),
-    4: (7, 0),
-    5: (7, 0),
-    6: (7, 0),
-    9: (10, 0),
-    10: (11, 0),
-    17: (7, 0),
-    19: (13, 0),
-}
+    1: (5, 4), 2: (6, 8), 3: (7, 0), 4: (7, 0), 5: (7, 0), 6: (7, 0), 9: (10, 0), 10: (11, 0), 17: (7, 0), 19: (13, 0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
