@@ -101,32 +101,20 @@ def try_ports(module: nn.Module, noise: torch.Tensor, place: str, nature: Nature
         ModelError: Nothing that a head can stand on, answers that change from pass to pass, or a module that cannot be copied.
     """
     module = _copy(module, place)
-    calls: list[tuple[nn.Module, torch.Tensor]] = []
-    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
-
-    def remember(layer: nn.Module, _inputs: Any, made: Any) -> None:
-        calls.append((layer, made))
-
-    hooks = [part.register_forward_hook(remember) for part in linear]
-    output = _pass(module, noise, place)
-    for hook in hooks:
-        hook.remove()
+    linear, output, last = _watched_pass(module, noise, place)
     head, width, lacking = "", 0, dict[str, Text]()
     if not _is_vector(output, noise):
         lacking["features"] = _no_vector(output)
     else:
         width = output.shape[1]
         _check_repeatable(module, noise, output, place)
-        last, made = calls[-1] if calls else (None, None)
-        if made is not None and made.shape == output.shape:
-            if torch.equal(made, output):
-                head = next(name for name, part in module.named_modules() if part is last)
-            elif after := next((n for n, f in SQUASHED.items() if torch.allclose(f(made), output, atol=1e-6)), ""):
-                lacking["features"] = text(
-                    "its forward ends with {f} after the last linear layer; return the logits",
-                    "其 forward 在最后一个线性层之后还有 {f}；请返回 logits",
-                    f=after,
-                )
+        head, squashed_by = _head_of(module, output, last)
+        if squashed_by:
+            lacking["features"] = text(
+                "its forward ends with {f} after the last linear layer; return the logits",
+                "其 forward 在最后一个线性层之后还有 {f}；请返回 logits",
+                f=squashed_by,
+            )
     way: Literal["reset", "linear", "convolution", "output"] = "linear" if head else "output"
     if hasattr(module, "reset_classifier") and hasattr(module, "get_classifier"):
         way = "reset"
@@ -172,6 +160,33 @@ def try_ports(module: nn.Module, noise: torch.Tensor, place: str, nature: Nature
     }
     drawn = sum(size for name, size in body.items() if name in nature.drawn) / max(1, sum(body.values()))
     return Tried(way, head, width, lacking, drawn, nature.shared)
+
+
+def _watched_pass(
+    module: nn.Module, noise: torch.Tensor, place: str
+) -> tuple[list[nn.Linear], Any, tuple[nn.Module, torch.Tensor] | None]:
+    """The linear layers of a module, its output for `noise`, and the linear layer that ran last with what it gave."""
+    calls: list[tuple[nn.Module, torch.Tensor]] = []
+    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+
+    def remember(layer: nn.Module, _inputs: Any, made: Any) -> None:
+        calls.append((layer, made))
+
+    hooks = [part.register_forward_hook(remember) for part in linear]
+    output = _pass(module, noise, place)
+    for hook in hooks:
+        hook.remove()
+    return linear, output, calls[-1] if calls else None
+
+
+def _head_of(module: nn.Module, output: torch.Tensor, last: tuple[nn.Module, torch.Tensor] | None) -> tuple[str, str]:
+    """The name of the linear layer that makes the output; "" and the function that follows it, where one of `SQUASHED` does."""
+    if last is None or last[1].shape != output.shape:
+        return "", ""
+    layer, made = last
+    if torch.equal(made, output):
+        return next(name for name, part in module.named_modules() if part is layer), ""
+    return "", next((n for n, f in SQUASHED.items() if torch.allclose(f(made), output, atol=1e-6)), "")
 
 
 def _is_vector(output: Any, noise: torch.Tensor) -> bool:
