@@ -365,7 +365,7 @@ def meant_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
 
 
 def checked_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
-    """The same with its options as they are read ("3" as 3), under the name that is meant for the task.
+    """A recipe with its options as they are read ("3" as 3), under the name that is meant for the task.
 
     Raises:
         SpecError: No such recipe, and what `recipe_options` raises.

@@ -112,7 +112,7 @@ class Clock:
         return paces.get(work, max([1.0, *(pace for kind, pace in paces.items() if kind != "head")]))
 
     def at_its_slowest(self) -> Clock:
-        """The same, with networks as slow as the one that took longest against its forecast: others may have stopped early."""
+        """This clock, with networks as slow as the one that took longest against its forecast: others may have stopped early."""
         if self.slowest is None:
             return self
         predicted, took = self.slowest

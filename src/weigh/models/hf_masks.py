@@ -21,7 +21,7 @@ def is_of_masks(config: Any) -> bool:
 
 
 def without_helpers(config: Any) -> Any:
-    """The same without a classifier that only helped to train it, and with weights from the model's own files alone."""
+    """The configuration, changed in place: no classifier that only helped in training, and weights from the model's own files alone."""
     for name in ("use_auxiliary_head", "use_pretrained_backbone"):
         if hasattr(config, name):
             setattr(config, name, False)

@@ -67,7 +67,7 @@ def _of_fields(stated: Mapping[str, Any]) -> Preprocessing:
 
 
 def checked(prepared: Preprocessing) -> Preprocessing:
-    """The same.
+    """The preparation as it is.
 
     Raises:
         ModelError: One of its values cannot be.

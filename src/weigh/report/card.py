@@ -152,7 +152,7 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
 
 
 def _index_of_average(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
-    """The same of a saved average; nothing where later runs gave the average other members than those that are saved."""
+    """Results of `model-index` of a saved average; nothing where later runs gave the average other members than those that are saved."""
     ensemble = results.once(read_ensemble)
     if (
         ensemble is None

@@ -39,7 +39,7 @@ class Album:
         return self._known[path]
 
     def embed(self, content: bytes) -> str | None:
-        """The same of a picture that was drawn for the page."""
+        """The address (`uri`) of a picture that was drawn for the page, from its bytes; None where the budget is spent."""
         uri = _encode(content)
         if uri is None or len(uri) > self._left:
             return None

@@ -146,7 +146,7 @@ def draw_true_scores(
     runs: np.ndarray | None = None,
     repeats: int = 1,
 ) -> TrueScores:
-    """The same from numbers.
+    """Draws of the true scores, from observed ones and the covariance of their errors.
 
     Args:
         scores: `(candidates,)`, greater is better.

@@ -271,7 +271,7 @@ def _beaten(i, names, pairs, scores, level, sign) -> bool:
 
 
 class _Settings(NamedTuple):
-    """The same for every pair: the arguments of `compare`, and the quantile that covers all pairs (`Comparisons.adjusted`)."""
+    """What is the same for every pair: the arguments of `compare`, and the quantile that covers all pairs (`Comparisons.adjusted`)."""
 
     units: Units
     metric: Any

@@ -226,7 +226,7 @@ class _Data(NamedTuple):
         return loss, residual.scatter_add_(1, label, -mass)
 
     def _sigmoid(self, z: torch.Tensor, rows: slice, mass: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same for columns that are a question each; mass `(heads, 1 or columns, rows)`."""
+        """Loss and residuals, as of `_softmax`, where each column is a yes-or-no question; mass `(heads, 1 or columns, rows)`."""
         truth = self.truth[:, rows].to(z.dtype)
         loss = ((_softplus(z) - z * truth) * mass).sum(dim=(1, 2))
         return loss, torch.sigmoid_(z).sub_(truth).mul_(mass)

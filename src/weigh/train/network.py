@@ -154,10 +154,10 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress 
 
 
 def _finite(answers: np.ndarray) -> np.ndarray:
-    """The same.
+    """The answers as they are.
 
     Raises:
-        Diverged: Answers that are not finite.
+        Diverged: Some are not finite.
     """
     if not np.isfinite(answers).all():
         raise Diverged("the trained network predicts values that are not finite")

@@ -121,7 +121,7 @@ def coco_sources(folder: Path, key: str) -> list[CocoSource]:
 
 
 def coco_files(folder: Path) -> list[CocoSource]:
-    """The same whatever they hold, not read yet; files that are no COCO are passed over."""
+    """COCO files of a folder, of its annotations/ or of those of its parts, whatever their objects hold; not read yet."""
     places = [(folder, "")]
     for inner in subfolders(folder):
         part, role = folder_role(inner.name)

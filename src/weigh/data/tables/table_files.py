@@ -121,7 +121,7 @@ def read_table(
 
 
 def whole_table(table: TableFile) -> TableFile:
-    """The same table, where every line could be read.
+    """The table as it is, if every line could be read.
 
     Raises:
         DataError: A line does not fit; says which.

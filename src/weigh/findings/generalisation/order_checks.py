@@ -284,7 +284,7 @@ def _spread_of_examples(
 
 
 def _spread_of_blocks(one: MeasuredDesign, other: MeasuredDesign, common: np.ndarray) -> tuple[float, float]:
-    """The same where there are many blocks, which are then the independent units: a weighted mean over blocks."""
+    """Standard errors, as of `_spread_of_examples`, where there are many blocks, which are then the independent units: a weighted mean over blocks."""
     ones = np.ones(one.n)
 
     def by_block(measured: MeasuredDesign) -> tuple[np.ndarray, np.ndarray]:

@@ -136,7 +136,7 @@ def _dense(s: dict[str, Any], x: torch.Tensor) -> Translated:
 
 
 def _pointwise(layer: Translated, x: torch.Tensor) -> Translated:
-    """The same for pictures."""
+    """A layer of the last axis: for pictures, whose channels stand first here, it works at every pixel."""
     if x.ndim != 4:
         return layer
     return Translated(
