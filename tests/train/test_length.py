@@ -59,6 +59,9 @@ def test_a_plan_asks_how_long_as_the_training_does(examples, setting, make_run):
     assert price == predict_seconds([replace(free, epochs=trained)], timing, len(examples)), (
         "it scores its training part too"
     )
+    steps = trained * -(-len(free.train) // 8)
+    longer = predict_seconds([free], {**timing, "seconds_per_update": 0.5}, len(examples))
+    assert longer == pytest.approx(price + 0.5 * steps), "each batch ends with a step of the optimiser"
 
 
 def test_what_is_set_of_epochs_and_steps_is_read_and_masks_keep_their_epochs():

@@ -15,8 +15,15 @@ from tests.text_models import save_tiny_encoder
 from tests.train.test_vocabulary import SETTING, examples_of
 from weigh.kinds.base import rows_of
 from weigh.plan.jobs import least_timing
+from weigh.run import RECIPES
 from weigh.train import timing
+from weigh.train.averaging import state_of
 from weigh.train.timing import read_pass, time_model
+
+
+def trained(*recipes: str):
+    """Recipes as `time_model` takes them."""
+    return [(RECIPES.get(name), {}) for name in recipes]
 
 
 def burn(seconds: float) -> None:
@@ -98,7 +105,7 @@ def test_a_few_long_texts_do_not_set_the_price_of_all(tmp_path, monkeypatch, tas
 
     monkeypatch.setattr(timing, "read_pass", spy)
     setting = replace(SETTING, task=task)
-    known = time_model(address, setting, network=False, precision="auto", examples=examples, enough=0.0)
+    known = time_model(address, setting, trained("probe"), precision="auto", examples=examples, enough=0.0)
     assert seen == [(8, seen[0][1], 6)]  # not 52
     assert known["model"]["seconds_per_picture"] == 1.0
 
@@ -115,12 +122,20 @@ def test_half_precision_is_for_training_alone_unless_it_is_asked_for(monkeypatch
         return nullcontext()
 
     monkeypatch.setattr(timing, "autocast", spy)
-    known = time_model(
-        tiny, replace(SETTING, task="image-classification"), network=True, precision=asked, pretrained=False, enough=0.0
-    )
+    setting = replace(SETTING, task="image-classification")
+    known = time_model(tiny, setting, trained("scratch"), precision=asked, enough=0.0)
     assert (known["precision_head"], known["precision_network"]) == (head, network)
     assert computed_in[0] == "fp32"  # what a prediction of the saved model costs
     assert list(dict.fromkeys(computed_in)) == list(dict.fromkeys(["fp32", head, network]))
     least = least_timing({name: value for name, value in known.items() if "step" not in name})
     passes = least["seconds_per_step_example"] / known["seconds_per_pass_example"]
     assert passes == pytest.approx(0.5 if head != network else 2.0)
+    assert known["seconds_per_update"] > 0.0
+
+
+def test_timing_steps_of_the_optimiser_leaves_the_weights_as_they_are():
+    network = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+    before = state_of(network)
+    assert timing._seconds_of_update(network, "cpu", enough=1.0) > 0.0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())

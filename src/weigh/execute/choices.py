@@ -126,20 +126,14 @@ def time_address(
     trained = [
         (RECIPES.get(name), options) for c in own for name, options in trained_recipes(recipe_of(spec, c), spec.task)
     ]
-    recipes = [recipe for recipe, _ in trained]
     with computing(threads=setting.threads):
         return time_model(
             address,
             setting,
-            network=any(recipe.trains == "network" for recipe in recipes),
+            trained,
             passes=passes,
             steps=steps,
-            frozen={recipe.frozen for recipe in recipes},
-            balanced=any(options.get("class_weights") == "balanced" for _, options in trained),
-            low_rank=[options for recipe, options in trained if recipe.low_rank],
-            layers=any(recipe.layers for recipe in recipes),
             precision=spec.run.precision,
-            pretrained=any(recipe.pretrained for recipe in recipes),
             examples=examples,
             enough=TIMED,
         )

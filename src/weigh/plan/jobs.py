@@ -134,6 +134,9 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         step = size * timing[STEP_OF[frozen]] if STEP_OF[frozen] in timing else step
     if RECIPES.get(runs[0].recipe).low_rank:
         step = size * timing.get("seconds_per_low_rank_step_example", step / size)
+    # of adapters, and where a part is frozen, few weights are updated
+    few = frozen or RECIPES.get(runs[0].recipe).low_rank
+    update = 0.0 if few else timing.get("seconds_per_update", 0.0)
     unlabelled, pretrain = RECIPES.get(runs[0].recipe).unlabelled, runs[0].options.get("pretrain", {})
     further = PRETRAINING.get(pretrain.get("of", ""), 0.0) * step
     if unlabelled == "beside":
@@ -151,8 +154,13 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             len(run.train) / scored_every(run.epochs, len(run.train))
         )  # the score on what was trained on
         total += timing.get("load_seconds", 0.0)  # building a network takes about as long as loading it once
-        total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
+        total += epochs * (len(run.train) * step + _updates(run) * update) + (0 if frozen else passes * forward)
     return total
+
+
+def _updates(run: Run) -> int:
+    """Steps of the optimiser in an epoch."""
+    return math.ceil(len(run.train) / run.options["batch_size"])
 
 
 def pass_seconds(runs: Sequence[Run], timing: Mapping[str, Any], n_examples: int) -> float:

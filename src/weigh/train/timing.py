@@ -8,7 +8,7 @@ from it, the least of several readings. So candidates with the same network have
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -25,10 +25,11 @@ from weigh.models.network import Network, make_network
 from weigh.models.only_features import Computed
 from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.processor.layers import speed_up
-from weigh.run import Setting
+from weigh.run import Recipe, Setting
 from weigh.train.determinism import single_thread
 from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
+from weigh.train.schedule import clip
 from weigh.train.vocabulary import shorten_vocabulary
 
 __all__ = ["Reading", "read_example", "read_pass", "time_model"]
@@ -38,6 +39,7 @@ CUTS: dict[Literal["last-stage", "head"], str] = {
     "head": "head",
 }  # `Recipe.frozen` -> what is timed then
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
+UPDATES = 0.1  # seconds of timing steps of the optimiser, which are a small part of training
 LONG = 3.0  # times as long as that, and calls are not repeated: eight pictures through a detector take seconds
 SAMPLE = 256  # examples whose batches are looked at for one of usual size
 
@@ -61,47 +63,42 @@ class Reading(NamedTuple):
 def time_model(
     address: str,
     setting: Setting,
+    trained: Sequence[tuple[Recipe, dict[str, Any]]],
     *,
-    network: bool,
     passes: bool = True,
     steps: bool = True,
-    frozen: Collection[str] = (),
-    balanced: bool = False,
-    low_rank: Sequence[dict[str, Any]] = (),
-    layers: bool = False,
     precision: str,
-    pretrained: bool = True,
     examples: Examples | None = None,
     enough: float = ENOUGH,
 ) -> dict[str, Any]:
     """Seconds per example of a forward pass and of a training step, each in its own arithmetic.
 
     Args:
-        network: A recipe trains the network; refused where that cannot be.
+        trained: The recipes that the model is for, with their options: a model that one of them cannot use is refused, steps of training are timed as
+            each of them trains, of adapters those of the dearest, and weights are loaded where one begins with them, so that a missing one is said
+            before anything runs. Of a network that cannot be cut where a recipe freezes it no step is timed: its runs will say why.
         passes, steps: Time passes, training steps; of what is not timed nothing is returned.
-        frozen: Time a step of what is trained where the rest is frozen too (`Recipe.frozen`); nothing is said of a network that cannot be cut
-            there (its runs will say why).
-        balanced: Whether a recipe weighs classes; refused where the loss does not.
-        examples: Of the study; texts are timed at their own lengths.
-        low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
-        layers: A recipe stands on several layers; refused where the model does not show them.
         precision: "auto", or what the user asked for.
-        pretrained: Load the weights, so that a missing one is said before anything runs.
+        examples: Of the study; texts are timed at their own lengths.
         enough: Seconds after which calls are no longer repeated; zero: each is made once, and the numbers are rough.
 
     Returns:
         load_seconds; seconds_per_example (with reading it), seconds_per_pass_example (without), seconds_per_step_example, seconds_per_tail_step_example,
-        seconds_per_head_step_example, seconds_per_low_rank_step_example, precision_head, precision_network, channels_last; of square pictures image_size, their side in pixels;
+        seconds_per_head_step_example, seconds_per_low_rank_step_example, seconds_per_update (of the optimiser, once for each batch of all weights), precision_head, precision_network, channels_last; of square pictures image_size, their side in pixels;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
         and `delay` of a `Reading`.
     """
     began = time.perf_counter()
+    recipes = [recipe for recipe, _ in trained]
+    network = any(recipe.trains == "network" for recipe in recipes)
+    pretrained = any(recipe.pretrained for recipe in recipes)
+    frozen = {recipe.frozen for recipe in recipes}
     model = load_model(address, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
     loaded = time.perf_counter() - began
     task = network_task(setting.task)
-    task.require(
-        model, *(("network",) if network else ()), *(("layers",) if layers else ()), cuts=frozen, balanced=balanced
-    )
+    ports = [*(["network"] if network else []), *(["layers"] if any(recipe.layers for recipe in recipes) else [])]
+    balanced = any(options.get("class_weights") == "balanced" for _, options in trained)
+    task.require(model, *ports, cuts=frozen, balanced=balanced)
     known = model.known() if pretrained else None
     net, batch, n, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
     speed_up(net, setting.device)
@@ -146,7 +143,8 @@ def time_model(
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
         timed["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / n
-    for options in low_rank:
+        timed["seconds_per_update"] = _seconds_of_update(net, setting.device, enough)
+    for options in (options for recipe, options in trained if recipe.low_rank):
         adapters = add_adapters(net, options, rng_seed=0, address=address)
         seconds = _seconds(step, chosen, setting.device, enough) / n
         timed["seconds_per_low_rank_step_example"] = max(seconds, timed.get("seconds_per_low_rank_step_example", 0.0))
@@ -159,6 +157,22 @@ def time_model(
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
                 timed[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / n
     return timed
+
+
+def _seconds_of_update(network: nn.Module, device: str, enough: float) -> float:
+    """Seconds of one step of the optimiser over all weights. Gradients and the learning rate are zero, so the weights stay what they are."""
+    parameters = list(network.parameters())
+    optimiser = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0, fused=device != "mps")
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+
+    def update(_precision: str) -> None:
+        clip(parameters)
+        optimiser.step()
+
+    seconds = _seconds(update, "", device, min(enough, UPDATES))
+    network.zero_grad(set_to_none=True)
+    return seconds
 
 
 def _targets(examples: Examples | None, setting: Setting, batch: torch.Tensor) -> Callable[[], torch.Tensor] | None:
