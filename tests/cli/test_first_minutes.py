@@ -284,3 +284,12 @@ def test_the_folder_of_a_reading_names_its_report(place, capsys):
     assert main(["read", "t.csv", "--output", "reading"]) == 0
     assert main(["report", "reading"]) != 0
     assert str(Path("reading") / "report.html") in capsys.readouterr().err
+
+
+def test_the_classes_of_an_unpacked_archive_are_found_folders_below(place, capsys):
+    (place / "archive" / "data" / "images").mkdir(parents=True)
+    (place / "data" / "photos").rename(place / "archive" / "data" / "images" / "photos")
+    assert main(["data", "archive"]) == 2
+    assert "Did you mean archive/data/images/photos? It holds 2 folders." in capsys.readouterr().err.replace(
+        f"{place}/", ""
+    )

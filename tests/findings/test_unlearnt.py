@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from tests.findings.reading import by_id, check
 from tests.findings.studies import NETWORK, file_of, history, hopeless, pictures
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings import learning
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
 from weigh.findings.learning import nothing_learnt
 from weigh.findings.registry import RANKING
 from weigh.report.story import tell
 from weigh.report.terminal import render_terminal, summary_line
+from weigh.stats.estimate import Estimate
 
 KINDS = ("heads", "networks", "numbers", "entities")
 
@@ -137,3 +140,14 @@ def test_loss_curves_are_kept_and_drawn():
     assert "训练损失" in drawn
     assert "留出样本上的得分" in drawn
     assert "training" not in {finding.kind for finding in file_of("clear").findings}
+
+
+@pytest.mark.parametrize(("low", "verdict"), [(8.7e-19, "undecided"), (0.001, "yes")])
+def test_an_end_that_is_nought_but_for_rounding_shows_nothing(low, verdict, monkeypatch):
+    """Average precision of .0045 from a detector that had hardly learnt anything: the interval begins at 0."""
+    score = Estimate(value=0.0045, low=low, high=0.1, unit="score")
+    monkeypatch.setattr(learning, "winner_score", lambda _: score)
+    evidence = SimpleNamespace(
+        winner="m", blind=SimpleNamespace(score=0.0), metric=SimpleNamespace(greater_is_better=True)
+    )
+    assert learning.usefulness(evidence) == verdict

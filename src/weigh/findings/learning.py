@@ -15,6 +15,8 @@ from weigh.findings.model import Verdict
 
 __all__ = ["ConstantRuns", "constant_runs", "nothing_learnt", "usefulness"]
 
+ROUNDING = 1e-9  # an end of an interval that is nearer than this to the score of a blind answer is no better: 1e-18 above 0 is 0
+
 
 def usefulness(evidence: Evidence) -> Verdict:
     """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse. Call it through `evidence.once`."""
@@ -24,8 +26,8 @@ def usefulness(evidence: Evidence) -> Verdict:
     if score.low is None or score.high is None or math.isnan(base):
         return "undecided"
     sign = 1 if evidence.metric.greater_is_better else -1
-    ends = sorted(sign * (v - base) for v in (score.low, score.value, score.high))  # 1e-17 below a score of 0 is 0
-    return "yes" if ends[0] > 0 else "no" if ends[-1] < 0 else "undecided"
+    ends = sorted(sign * (v - base) for v in (score.low, score.value, score.high))
+    return "yes" if ends[0] > ROUNDING else "no" if ends[-1] < -ROUNDING else "undecided"
 
 
 def nothing_learnt(evidence: Evidence) -> bool:

@@ -275,6 +275,7 @@ def test_the_folder_of_pictures_alone_names_the_one_above(tmp_path):
 def test_arrays_and_other_files_among_masks_are_named(tmp_path):
     root = _good(tmp_path)
     np.save(root / "masks/2.npy", draw(2))
+    write(root / "masks/classes.txt", "sky\nroad\ncar\n")  # it is read
     _, problems = read(root)
     assert problems["other-files"].paths == ("masks/2.npy",)
 

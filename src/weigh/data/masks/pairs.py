@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from weigh.data.pictures.class_table import FILES
 from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.pictures.pairing import PlacedFile, folder_role, is_text, listed_parts, pair_up, place_file
 from weigh.data.rows.listing import natural_key
@@ -100,7 +101,8 @@ def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
     ]
     pairs.sort(key=lambda pair: natural_key(pair.picture))
     others = sorted(p.relative_to(folder).as_posix() for p in tree.others)
-    inside = [p for p in others if any(folder_role(name)[1] for name in PurePosixPath(p).parts[:-1])]
+    named = [PurePosixPath(p) for p in others if PurePosixPath(p).name not in FILES]  # a table of classes is read
+    inside = [p.as_posix() for p in named if any(folder_role(name)[1] for name in p.parts[:-1])]
     inside += [name.encode("utf-8", "backslashreplace").decode() for name in every if not is_text(name)]
     return Pairs(
         pairs,

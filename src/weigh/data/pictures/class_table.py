@@ -21,7 +21,7 @@ from weigh.problem import Problem
 from weigh.settings import user_path
 from weigh.yaml_loader import load_yaml
 
-__all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour", "shifted_numbers"]
+__all__ = ["FILES", "ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour", "shifted_numbers"]
 
 FILES = (
     "classes.txt",

@@ -34,6 +34,7 @@ from weigh.spec import DataSpec
 __all__ = ["assemble"]
 
 ASIDE = ("left-out", "empty-part", "loose-files", "empty-class")  # why a part has no rows
+DEEPEST = 5  # folders in one another that are looked through for those of the classes
 OTHER_COLUMN = text(
     "If a column of the table says the parts (split, set, subset, …) and they do not count here, give it another name.",
     "如果是表格中的某一列（split、set、subset 等）说明了划分，而此处不应按它划分，请为该列改名。",
@@ -376,10 +377,12 @@ def _too_few_classes(classes: list[str], spec: DataSpec, problems: list[Problem]
     do = text("Give labels of two or more classes.", "请提供两个或更多类别的标签。")
     folder = user_path(spec.train)
     if len(classes) == 1 and (folder / classes[0]).is_dir():
-        inner = subfolders(folder / classes[0])
+        meant, inner = folder / classes[0], subfolders(folder / classes[0])
+        for _ in range(DEEPEST):  # an unpacked archive often holds one folder in another
+            meant, inner = (inner[0], subfolders(inner[0])) if len(inner) == 1 else (meant, inner)
         if len(inner) > 1:
             do = text(
-                "Did you mean {f}? It holds {n} folders.", "您是想用 {f} 吗？其中有 {n} 个文件夹。", f=folder / classes[0], n=len(inner)
+                "Did you mean {f}? It holds {n} folders.", "您是想用 {f} 吗？其中有 {n} 个文件夹。", f=meant, n=len(inner)
             )  # fmt: skip
         tables = sorted(p.name for p in folder.iterdir() if p.suffix.casefold() in TABLE_SUFFIXES)
         if len(inner) < 2 and tables:
