@@ -239,6 +239,10 @@ IDLE = [
     ("masks.csv", MASKS, {"columns": {"path": "pictures"}}, r"data\.columns\.path: .* no column 'pictures'"),
     ("masks.csv", MASKS, {"columns": {"label": "masks"}}, r"data\.columns\.label: .* no column 'masks'"),
     ("masks.csv", MASKS, {"label_offset": -1}, r"data\.label_offset does not count"),
+    ("coco", BOXES, {"classes": ["ship", "buoy"]}, r"data\.classes does not count here: .*coco names the classes"),
+    ("table/boxes.csv", BOXES, {"classes": ["ship"]}, r"data\.classes does not count here"),
+    ("coco", BOXES, {"ignore": ["255"]}, r"data\.ignore does not count"),
+    ("masks.csv", MASKS, {"origin": 1}, r"data\.origin does not count"),
 ]
 
 
@@ -291,3 +295,27 @@ def test_bytes_that_are_no_pictures_do_not_hide_the_texts(tmp_path):
     assert recognise_task(tmp_path / "table.parquet").task == "text-classification"
     pl.DataFrame({**table, "image": [b"\x89PNG\r\n\x1a\n0000"] * 40}).write_parquet(tmp_path / "table.parquet")
     assert recognise_task(tmp_path / "table.parquet").task is None
+
+
+def test_tokens_have_no_settings_of_masks_and_boxes(tmp_path):
+    _lists(tmp_path / "data.jsonl")
+    with pytest.raises(DataError, match=r"data\.classes does not count"):
+        read_tokens(DataSpec(train=str(tmp_path / "data.jsonl"), classes=["PER"]))
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_folder_of_pictures_with_metadata(places, tmp_path, ending):
+    rows = [{"file_name": f"{name}/{i}.png", "label": name, "site": i % 2} for i in range(4) for name in ("cat", "dog")]
+    table = places / "classes" / f"metadata.{ending}"
+    if ending == "csv":
+        pl.DataFrame(rows).write_csv(table)
+    else:
+        table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    try:
+        assert recognise_task(table).task == "image-classification"
+        examples, problems = read_images(DataSpec(train=str(table)), offline=True)
+        assert len(examples) == 8
+        assert examples.classes == ("cat", "dog")
+        assert any("paths: file_name" in problem.sentence.en for problem in problems)
+    finally:
+        table.unlink()

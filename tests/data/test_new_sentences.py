@@ -11,6 +11,7 @@ import pytest
 from tests.data.test_token_layouts import LAYOUTS, _csv
 from weigh.data.sentences.index import read_tokens
 from weigh.data.texts.new_texts import read_new_texts
+from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.spec import DataSpec
 
@@ -84,3 +85,55 @@ def test_an_object_without_tokens_is_told_what_it_holds(tmp_path):
     (tmp_path / "new.jsonl").write_text('{"id": 1, "note": 2}\n')
     with pytest.raises(DataError, match=r"Line 1 of .* holds neither tokens nor a text \(id, note\)"):
         read_new_texts(tmp_path / "new.jsonl", tokens=True)
+
+
+def _frame(names, rows):
+    return json.dumps({"columns": names, "index": list(range(len(rows))), "data": rows})
+
+
+SPANS = [[0, 4, "PER"]]
+TOLD = [["Anna", "saw", "Oslo"], ["we", "met"], ["Boris"]]
+TAGGED = [["B-PER", "O", "B-LOC"], ["O", "O"], ["B-PER"]]
+BODIES = ["Anna saw Oslo", "we met", "Boris"]
+# what was trained on, the column that is named, and a new file: its ending and what it holds, in which other columns are called like texts or tokens
+NAMED = {
+    "texts in JSON": ("jsonl", "".join(json.dumps({"text": "A title", "body": b, "entities": SPANS if b[0] == "A" else []}) + "\n" for b in BODIES), "body",
+                      "".join(json.dumps({"text": "A title", "body": b}) + "\n" for b in BODIES)),
+    "texts in a table": ("csv", "text,body,entities\n" + "".join(f'A title,{b},"{json.dumps(SPANS if b[0] == "A" else []).replace(chr(34), chr(34) * 2)}"\n' for b in BODIES), "body",
+                         "text,body\n" + "".join(f"A title,{b}\n" for b in BODIES)),
+    "texts alone": ("csv", "text,body,entities\n" + "".join(f'A title,{b},"{json.dumps(SPANS if b[0] == "A" else []).replace(chr(34), chr(34) * 2)}"\n' for b in BODIES), "body",
+                    "body\n" + "".join(f"{b}\n" for b in BODIES)),
+    "in the data of Label Studio": ("jsonl", "".join(json.dumps({"data": {"title": "A title", "body": b}, "annotations": [{"result": [{"value": {"start": 0, "end": len(b.split()[0]), "labels": ["PER"]}}]}]}) + "\n" for b in BODIES), "body",
+                                    "".join(json.dumps({"data": {"title": "A title", "body": b}}) + "\n" for b in BODIES)),
+    "lists in JSON": ("jsonl", "".join(json.dumps({"tokens": ["no"] * len(t), "pieces": t, "ner_tags": g}) + "\n" for t, g in zip(TOLD, TAGGED, strict=True)), "pieces",
+                      "".join(json.dumps({"tokens": ["no"], "pieces": t}) + "\n" for t in TOLD)),
+    "a word in each row": ("csv", "sentence_id,word,form,tag\n" + "".join(f"{i},no,{t},{g}\n" for i, row in enumerate(zip(TOLD, TAGGED, strict=True)) for t, g in zip(*row, strict=True)), "form",
+                           "sentence_id,word,form\n" + "".join(f"{i},no,{t}\n" for i, row in enumerate(TOLD) for t in row)),
+    "a frame of pandas": ("json", _frame(["sentence_id", "word", "form", "tag"], [[str(i), "no", *pair] for i, row in enumerate(zip(TOLD, TAGGED, strict=True)) for pair in zip(*row, strict=True)]), "form",
+                          _frame(["sentence_id", "word", "form"], [[str(i), "no", t] for i, row in enumerate(TOLD) for t in row])),
+    "a numbered column": ("conll", "\n".join("".join(f"no\t{t}\t{g}\n" for t, g in zip(*row, strict=True)) for row in zip(TOLD, TAGGED, strict=True)), "2",
+                          "\n".join("".join(f"no\t{t}\n" for t in row) for row in TOLD)),
+    "a column with a name": ("conll", "word\tform\ttag\n" + "\n".join("".join(f"no\t{t}\t{g}\n" for t, g in zip(*row, strict=True)) for row in zip(TOLD, TAGGED, strict=True)), "form",
+                             "word\tform\n" + "\n".join("".join(f"no\t{t}\n" for t in row) for row in TOLD)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", NAMED)
+def test_the_column_that_was_named_for_training_is_read(tmp_path, layout):
+    suffix, trained, name, new = NAMED[layout]
+    (tmp_path / f"data.{suffix}").write_text(trained)
+    (tmp_path / f"new.{suffix}").write_text(new)
+    examples, _ = read_tokens(DataSpec(train=str(tmp_path / f"data.{suffix}"), text=name))
+    for file in ("data", "new"):  # also where tags stand beside them
+        rows = read_new_texts(tmp_path / f"{file}.{suffix}", examples.written, tokens=True)
+        assert rows == [tuple(row) for row in TOLD] == [tuple(row) for row in examples.rows]
+
+
+def test_a_file_without_the_named_column_is_read_by_usual_names(tmp_path):
+    (tmp_path / "new.jsonl").write_text('{"text": "Anna left"}\n')
+    assert read_new_texts(tmp_path / "new.jsonl", Written("spans", text=("body",)), tokens=True) == [("Anna", "left")]
+
+
+def test_names_of_columns_are_no_tokens(tmp_path):
+    (tmp_path / "new.conll").write_text("token\ttag\nAnna\tB-PER\nleft\tO\n\nwe\tO\nmet\tO\n")
+    assert read_new_texts(tmp_path / "new.conll", tokens=True) == [("Anna", "left"), ("we", "met")]

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Written"]
+__all__ = ["SPANS", "Written"]
+
+SPANS = "spans"  # layout of sentences that are texts with spans of characters
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,13 @@ class Written:
     """How a table of texts is written.
 
     Attributes:
-        layout: "CSV", "TSV", "JSON", "Parquet", "fastText", "TREC", "lines", "CoLA", …; "" where it is not known.
+        layout: "CSV", "TSV", "JSON", "Parquet", "fastText", "TREC", "lines", "CoLA", …, `SPANS`; "" where it is not known.
         separator: Of cells; "" where there is none.
         quoted: Cells may stand in double quotes.
         backslash: Inside of them a backslash stands before quotes and before itself.
         named: The file has a header; else columns are called by their numbers, from 1.
         names: Of the columns, in the order of the file.
-        text: The columns of texts, one or two.
+        text: The columns of texts, one or two; of sentences the one of texts or tokens, where the user named it.
         labels: The column of the label, or those of 0 and 1.
         encoding: What it was read as.
         first_words: Of lines that begin with a label: all labels.

@@ -109,6 +109,12 @@ def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
         DataError: They cannot be read.
     """
     if is_written_as(path, (".json",)):
+        idle = [name for name in ("classes", "box_format", "origin") if getattr(spec, name) is not None]
+        if idle:
+            raise DataError(
+                text("data.{s} does not count for {p}: a COCO file says it itself.", "data.{s} 对 {p} 不起作用：COCO 文件本身已写明。", s=idle[0], p=path),
+                do=text("Leave it out.", "请去掉该设置。"),
+            )  # fmt: skip
         return _of_coco(path, data_root(spec, path) or path.parent)
     examples, problems = read_images(spec.model_copy(update={"train": str(path)}), [BOXES])
     names = examples.path.tolist()

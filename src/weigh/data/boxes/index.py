@@ -76,6 +76,7 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
         if not keep:
             raise nothing_usable(address, listing.problems)
         drawn_on = [canvas for canvas in drawn_on if canvas is not None]
+        listing.counted = ("box_format", "origin", *(["classes"] if source.numbered else []))
         reading = _settle(source, drawn_on, spec, settled)
         sizes = np.array([canvas.drawn if canvas.opens else (np.nan, np.nan) for canvas in drawn_on])
         cleaned = clean_boxes(listing.path, source.boxes, sizes, reading, source.nameless)

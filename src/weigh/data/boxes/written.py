@@ -89,6 +89,7 @@ class BoxListing:
         convention: What the layout says about its numbers.
         nameless: Why boxes are of no class, and what to do about it.
         ids: Path of a file -> id -> class, where the layout numbers classes: parts that disagree are named.
+        numbered: Labels have numbers of classes, which `data.classes` may name.
     """
 
     listing: Listing
@@ -96,6 +97,7 @@ class BoxListing:
     convention: Convention
     nameless: Nameless
     ids: dict[str, dict[str, str]] = field(default_factory=dict)
+    numbered: bool = False
 
     def keep(self, rows: list[int]) -> None:
         """Keep only these rows, in this order."""

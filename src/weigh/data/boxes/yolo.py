@@ -92,7 +92,9 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
         boxes.append(written)
     keep = [i for i, (_, labels) in enumerate(files.pairs) if labels.path not in failed]
     convention = Convention("YOLO", ("cxcywh",), relative=True)
-    listed = BoxListing(listing, boxes, convention, _nameless(names), {str(_source(folder, yaml)): names})
+    listed = BoxListing(
+        listing, boxes, convention, _nameless(names), {str(_source(folder, yaml)): names}, numbered=True
+    )
     listed.keep(keep)
     listing.problems += shifted_numbers(used, names, text("labels", "标注"), RENUMBER) if names else []
     label_files = text("Files of labels", "标注文件")

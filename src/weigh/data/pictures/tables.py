@@ -35,6 +35,8 @@ from weigh.spec import ColumnsSpec
 
 __all__ = ["list_columns", "list_table", "picture_columns"]
 
+IMAGEFOLDER = "file_name"  # in metadata.csv and metadata.jsonl, as the datasets library reads folders of pictures
+
 
 def list_table(
     table: Path,
@@ -56,6 +58,7 @@ def list_table(
         DataError: Not readable, empty, or columns are missing (all of them named, with the nearest names there are).
     """
     read = read_table(table, wanted=(columns.path, columns.label), encoding=encoding)
+    columns = _with_path(read.columns, table, columns)
     listing = list_columns(
         read.columns, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
     )
@@ -75,6 +78,13 @@ def list_table(
     listing.problems += [] if marked else [columns_note(sentence, left, do)]
     listing.problems += [*encoding_problem({table.name: read.encoding}), *line_problems([read], len(read.lines))]
     return listing
+
+
+def _with_path(cells: Columns, table: Path, columns: ColumnsSpec) -> ColumnsSpec:
+    """The columns, with that of the pictures as folders of pictures call it (imagefolder), where nobody named it and none is called "path"."""
+    if columns.path != "path" or columns.path in cells or IMAGEFOLDER not in picture_columns(cells, table):
+        return columns
+    return columns.model_copy(update={"path": IMAGEFOLDER})
 
 
 @dataclass

@@ -61,7 +61,7 @@ def assemble(
     by_setting = {"data.train": train, **({"data.test": test} if test else {})}
     by_setting |= {f"data.shifted.{name}": source for name, source in shifted.items()}
     sources = list(by_setting.values())
-    refuse_idle(spec, train, kinds[0])
+    refuse_idle(spec, sources, kinds[0])
     left_out = any(problem.kind == "left-out" for source in sources for problem in source.problems)
     named = {source.root / path for source in sources[1:] for path in source.path} if left_out else set()
     problems = [

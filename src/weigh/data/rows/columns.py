@@ -156,13 +156,17 @@ def require_column(role: str, name: str | None, present: Sequence[str], table: o
         )
 
 
-def refuse_idle(spec: DataSpec, train: Listing, kind: Kind) -> None:
+def refuse_idle(spec: DataSpec, sources: Sequence[Listing], kind: Kind) -> None:
     """Nothing, or the error that a setting speaks of columns or labels which data of this kind do not have: it would be ignored.
+
+    Args:
+        sources: What was read, the training source first.
 
     Raises:
         DataError: One does.
     """
-    columns, tables = spec.columns, train.order_source == "table"
+    train, columns = sources[0], spec.columns
+    tables = train.order_source == "table"
     if columns.group is not None and train.group is None:
         what = text("data.columns.group: no column '{n}' of groups is read from {t}.", "data.columns.group：没有从 {t} 读取分组列“{n}”。", t=spec.train, n=columns.group)  # fmt: skip
         why = text("Examples of one group would stand on both sides of a fold.", "同一组的样本会被分到折的两侧。")
@@ -178,7 +182,13 @@ def refuse_idle(spec: DataSpec, train: Listing, kind: Kind) -> None:
             text("data.columns.split: {t} is no table, so it has no column '{n}'.", "data.columns.split：{t} 不是表格，因此没有“{n}”列。", t=spec.train, n=columns.split),
             do=text("Put the parts into folders: train, val, test.", "请把各部分放进文件夹：train、val、test。"),
         )  # fmt: skip
-    idle = [name for name in OF_PLACES if train.targets is None and getattr(spec, name) is not None]
+    counted = {name for source in sources for name in source.counted}
+    idle = [name for name in OF_PLACES if name not in counted and getattr(spec, name) is not None]
+    if idle and idle[0] == "classes" and kind.placed:
+        raise DataError(
+            text("data.classes does not count here: {t} names the classes itself.", "data.classes 在此不起作用：{t} 自己写明了类别名称。", t=spec.train),
+            do=text("Leave it out. To leave a class out, or to call it otherwise, change the labels.", "请去掉该设置。若要去掉某个类别或改名，请修改标注。"),
+        )  # fmt: skip
     idle += ["label_offset"] if spec.label_offset and (train.targets is not None or not kind.typed) else []
     if idle:
         raise DataError(

@@ -75,6 +75,7 @@ class Listing:
         targets: What each example is labelled with, as its kind takes it (entities, masks); None: `label` says it.
         classes: Names of classes in the order that the source gives them; empty: they are sorted.
         written: How a table is written.
+        counted: Settings of masks and boxes (`rows/columns.OF_PLACES`) that count for this source.
         problems: What was set aside or left out, and everything else a person should know.
     """
 
@@ -92,6 +93,7 @@ class Listing:
     classes: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     written: Written | None = None
+    counted: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.path)

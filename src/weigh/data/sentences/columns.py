@@ -97,17 +97,37 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
     return blocks
 
 
-def column_tokens(content: str) -> list[tuple[str, ...]]:
-    """The tokens of every sentence of such a file, whatever stands beside them: no line is left out."""
+def column_tokens(content: str, asked: str | None = None) -> list[tuple[str, ...]]:
+    """The tokens of every sentence of such a file, whatever stands beside them: no line is left out but names of columns.
+
+    Args:
+        asked: The column of tokens of the training data, where the user named or numbered it.
+    """
     rows = [None if _is_break(line) or line.startswith("# ") else line for line in split_lines(content)]
     separator = _separator(rows)
     cells = [None if row is None else _cells(row, separator) for row in rows]
     width = _width([c for c in cells if c is not None])
-    token_at = 0
-    if _count_words(cells):
-        token_at, cells = 1, [None if row is None else _without_ranges(row) for row in cells]
-    elif (whole := [c for c in cells if c is not None]) and has_tagged_lines(content):
-        token_at, _ = _token_and_tag(whole, first=0)
+    counted, tagged = _count_words(cells), has_tagged_lines(content)
+    if counted:
+        cells = [None if row is None else _without_ranges(row) for row in cells]
+    whole = [c for c in cells if c]
+    place = _place(asked, whole[0]) if whole else None
+    if place is not None and sum(len(c) > place for c in whole) < USUAL * len(
+        whole
+    ):  # tokens alone, where training had more columns
+        place = None
+    token_at, tag_at = (
+        _token_and_tag(whole, first=1 if counted else 0) if tagged and whole else (1 if counted else 0, None)
+    )
+    if place is not None:
+        token_at = place
+    named = place is not None and asked is not None and not asked.isdecimal()
+    if (
+        whole
+        and len(whole[0]) > token_at
+        and (named or (tag_at is not None and _is_header(whole[0], token_at, tag_at)))
+    ):
+        cells = [None if row == whole[0] else row for row in cells]
     sentences: list[tuple[str, ...]] = []
     tokens: list[str] = []
     for row in [*cells, None]:

@@ -21,8 +21,11 @@ from weigh.data.rows.part_files import Candidate, choose_versions, family, part_
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks, Sentence
 from weigh.data.sentences.files import TokenFile, decode_blocks, read_token_file
+from weigh.data.sentences.objects import asked_names
 from weigh.data.sentences.span_words import span_problems
 from weigh.data.tables.text_encoding import encoding_problem
+from weigh.data.written import SPANS as SPANS_LAYOUT
+from weigh.data.written import Written
 from weigh.errors import ColumnMissing, DataError
 from weigh.files import check_texts
 from weigh.kinds.base import Kind
@@ -152,6 +155,7 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spe
     several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
     if several:
         listing.columns["file"] = []
+    listing.written = _written_as(files, spec)
     listing.targets = spans = []
     unknown: list[str] = []
     for candidate in files:
@@ -184,6 +188,15 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spe
     ]
     listing.problems.append(_scheme_note(files))
     return listing
+
+
+def _written_as(files: list[Candidate], spec: DataSpec) -> Written | None:
+    """What new sentences are read by: the column that the user named; None where nobody did."""
+    asked, label = asked_names(spec.columns)
+    if asked is None:
+        return None
+    layout = SPANS_LAYOUT if all(c.content.scheme == "spans" for c in files) else ""
+    return Written(layout, named=not asked.isdecimal(), text=(asked,), labels=() if label is None else (label,))
 
 
 def _unknown_parts(unknown: list[str], kept: int) -> list[Problem]:

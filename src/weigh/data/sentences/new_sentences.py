@@ -5,6 +5,7 @@ Before it: the characters of a file (`texts/new_texts.py`). After it: one tuple 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.sentences.columns import column_tokens, has_tagged_lines
-from weigh.data.sentences.objects import TEXT, TOKENS, WORD, as_object, json_objects, list_columns, text_of
+from weigh.data.sentences.objects import TEXT, TOKENS, WORD, as_object, json_objects, list_columns, names_in, text_of
 from weigh.data.sentences.tables import are_words, table_sentences
 from weigh.data.tables.table_files import (
     JSON,
@@ -20,36 +21,45 @@ from weigh.data.tables.table_files import (
     TableFile,
     broken_line,
     is_written_as,
+    json_table,
     read_table,
     single_cells,
     whole_table,
 )
 from weigh.data.tables.text_encoding import split_lines
+from weigh.data.written import SPANS, Written
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.spec import ColumnsSpec
 
 __all__ = ["read_sentences"]
 
 Sentences = list[tuple[str, ...]]
 
 
-def read_sentences(content: str, path: Path, *, encoding: str | None = None) -> Sentences:
+def read_sentences(
+    content: str, path: Path, *, written: Written | None = None, encoding: str | None = None
+) -> Sentences:
     """Tokens of every sentence; a blank line among sentences that stand one per line is a sentence without tokens.
 
     Args:
         content: Of the file; "" of Parquet, which is read here.
+        written: How the training data are written; their column of texts or tokens comes first.
         encoding: What the user says that the file is written in.
 
     Raises:
         DataError: A line of JSON that holds no sentence.
     """
+    asked = written.text[0] if written is not None and written.text else None
+    spans = written is not None and written.layout == SPANS
     if is_written_as(path, JSON):
-        return _from_json(content, path)
+        frame = _frame(path, content)
+        sentences = None if frame is None else _from_table(frame, "", asked, spans=spans)
+        return _from_json(content, path, asked) if sentences is None else sentences
     if is_written_as(path, (".csv", ".tsv", *PARQUET)):
-        table = read_table(path, header=_names_tokens(content) or None, encoding=encoding)
-        torn = bool(table.broken) and not has_tagged_lines(content)
-        sentences = None if torn else table_sentences(table.columns, table.lines)
-        sentences = _from_texts(table, content) if sentences is None else sentences
+        names = [] if asked is None or asked.isdecimal() else [asked]
+        table = read_table(path, names, header=_names_tokens(content) or None, encoding=encoding)
+        sentences = _from_table(table, content, asked, spans=spans)
         if sentences is not None:
             return sentences
         if not is_written_as(path, (".tsv",)):
@@ -58,7 +68,7 @@ def read_sentences(content: str, path: Path, *, encoding: str | None = None) -> 
     filled = [line for line in lines if line.strip() and not line.startswith(("-DOCSTART-", "# "))]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
     if _is_in_columns(content, lines, filled, separator):
-        return column_tokens(content)
+        return column_tokens(content, asked)
     return [tuple(piece for piece in re.split(r"[ \t]+", line) if piece) for line in lines]
 
 
@@ -68,17 +78,42 @@ def _names_tokens(content: str) -> bool:
     return any(cell.strip(" \ufeff\"'").casefold() in TOKENS for cell in re.split(r"[,;\t]", first))
 
 
-def _from_texts(table: TableFile, content: str) -> Sentences | None:
-    """The sentences of a column that is called like texts, cut into tokens as texts with spans are for training; None where there is none."""
+def _from_table(table: TableFile, content: str, asked: str | None, *, spans: bool) -> Sentences | None:
+    """The sentences of a table; None where no column holds tokens or texts.
+
+    Args:
+        content: Of the file, "" where it is no table of separated cells.
+        asked: What the user calls the column of the training data.
+        spans: The training data are texts with spans of characters: such a column holds texts.
+    """
+    called = next((name for name in table.columns if _same(name, asked)), None)
+    if called is not None and spans:
+        return _from_texts(table, content, asked, spans=True)
+    torn = bool(table.broken) and not has_tagged_lines(content)
+    sentences = None if torn else table_sentences(table.columns, table.lines, called)
+    return _from_texts(table, content, asked, spans=spans) if sentences is None else sentences
+
+
+def _from_texts(table: TableFile, content: str, asked: str | None, *, spans: bool) -> Sentences | None:
+    """The sentences of a column that the user named or that is called like texts, cut into tokens as texts with spans are for training."""
     first = next((line for line in split_lines(content) if line.strip()), "").strip(" \ufeff\"'")
-    if first.casefold() in map(str.casefold, TEXT):  # alone: what looks like separators stands in the texts
+    is_asked = asked is not None and not asked.isdecimal() and _same(first, asked)
+    if is_asked or any(_same(first, name) for name in TEXT):
+        # the name stands alone: what looks like separators stands in the texts
         texts = [cell for _, cell in single_cells(content)[1:]]
-        return _cut(texts) if _are_texts(texts) else None
-    names = {name.casefold(): name for name in table.columns} if table.named else {}
-    name = next((names[one.casefold()] for one in TEXT if one.casefold() in names), None)
-    if name is None or not _are_texts(table.columns[name]) or _names_sentences(name, table):
+        return _cut(texts) if (spans and is_asked) or _are_texts(texts) else None
+    names = list(table.columns) if table.named else []
+    called = next((name for name in table.columns if _same(name, asked)), None)
+    name = called or next((name for one in TEXT for name in names if _same(name, one)), None)
+    if name is None or (called is None and _names_sentences(name, table)):
+        return None
+    if not (spans and called is not None) and not _are_texts(table.columns[name]):
         return None
     return _cut(whole_table(table).columns[name])
+
+
+def _same(name: str, asked: str | None) -> bool:
+    return asked is not None and name.strip().casefold() == asked.casefold()
 
 
 def _are_texts(cells: Sequence[str | None]) -> bool:
@@ -122,19 +157,36 @@ def _is_in_columns(content: str, lines: list[str], filled: list[str], separator:
     return separator == "\t" or len(blocks) > 1 or set(widths) == {1}
 
 
-def _from_json(content: str, path: Path) -> Sentences:
+def _frame(path: Path, content: str) -> TableFile | None:
+    """The table of a frame that pandas wrote as one object; None where it is something else."""
+    if not is_written_as(path, (".json",)) or content.lstrip()[:1] != "{":
+        return None
+    try:
+        whole = json.loads(content)
+    except (ValueError, RecursionError):  # an object per line
+        return None
+    split = isinstance(whole.get("columns"), list) and isinstance(whole.get("data"), list)
+    values = list(whole.values())
+    nested = len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values)
+    return json_table(path, content) if split or nested else None
+
+
+def _from_json(content: str, path: Path, asked: str | None) -> Sentences:
     """Objects with tokens or with a text, in any layout that is read for training; lists of tokens; texts."""
     numbered = list(json_objects(path, content))
-    chosen = list_columns([row for _, row in numbered])
-    named = (*([chosen[0]] if chosen else []), *TOKENS)
-    return [_sentence(row, named, path, number) for number, row in numbered]
+    asked = asked if asked in names_in(numbered) else None
+    chosen = list_columns([row for _, row in numbered], None if asked is None else ColumnsSpec(text=asked))
+    usual = TOKENS if asked is None else (asked,)
+    named = (*([chosen[0]] if chosen else []), *usual)
+    return [_sentence(row, named, path, number, asked) for number, row in numbered]
 
 
-def _sentence(row: Any, named: Sequence[str], path: Path, number: int) -> tuple[str, ...]:
+def _sentence(row: Any, named: Sequence[str], path: Path, number: int, asked: str | None) -> tuple[str, ...]:
     """Tokens of one row.
 
     Args:
         named: What lists of tokens may be called.
+        asked: What the user calls texts or tokens, where objects of this file have it.
 
     Raises:
         DataError: It holds none.
@@ -150,7 +202,7 @@ def _sentence(row: Any, named: Sequence[str], path: Path, number: int) -> tuple[
     tokens = next((lists[name] for name in named if name in lists), None)
     if tokens is not None:
         return tuple(map(str, tokens))
-    written = text_of(whole)
+    written = text_of(whole, asked)
     if written is not None:
         return tuple(WORD.findall(written))  # as texts with spans are cut for training
     raise DataError(

@@ -91,12 +91,17 @@ def table_blocks(columns: Columns, lines: Sequence[int], roles: TokenColumns) ->
     return blocks
 
 
-def table_sentences(columns: Columns, lines: Sequence[int]) -> list[tuple[str, ...]] | None:
+def table_sentences(columns: Columns, lines: Sequence[int], asked: str | None = None) -> list[tuple[str, ...]] | None:
     """Tokens of every sentence of a table with or without tags; None where it holds no tokens.
 
     A row of a table of sentences whose cell is empty is a sentence without tokens.
+
+    Args:
+        asked: The column of tokens, where the user named it.
     """
-    roles = token_columns(columns, lines=lines) or _untagged(columns)
+    roles = token_columns(columns, None if asked is None else ColumnsSpec(text=asked), lines) or _untagged(
+        columns, asked
+    )
     if roles is None:
         return None
     cells = columns[roles.tokens]
@@ -173,9 +178,9 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
     return None
 
 
-def _untagged(columns: Columns) -> TokenColumns | None:
-    """New sentences: a column that is called like tokens, and one for the sentence; or lists."""
-    names = _ranked([n for n in columns if n.casefold() in TOKENS], TOKENS, None)
+def _untagged(columns: Columns, asked: str | None) -> TokenColumns | None:
+    """New sentences: the column that the user named or that is called like tokens, and one for the sentence; or lists."""
+    names = _ranked([n for n in columns if n == asked or n.casefold() in TOKENS], TOKENS, asked)
     for name in names:
         cells = [cell for cell in columns[name] if cell]
         if cells and all(cell[:1] in (LIST_SEPARATOR, "[") for cell in cells):

@@ -97,11 +97,11 @@ def read_new_texts(
         raise no_file(path, do=None if path.is_dir() else did_you_mean(path) or ONE_TEXT)
     if is_written_as(path, PARQUET):
         if tokens:
-            return read_sentences("", path)
+            return read_sentences("", path, written=written)
         return _from_columns(read_table(path), written, pair=pair)
     content = read_text(path, encoding=encoding, prefer=written.encoding).content
     if tokens:
-        return read_sentences(content, path, encoding=encoding)
+        return read_sentences(content, path, written=written, encoding=encoding)
     if not content.strip():
         return []
     if is_written_as(path, JSON) or is_json_lines(content):
