@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from weigh.execute.worker import run_job
+from tests.findings.synthetic import make_results
+from weigh.execute.worker import environment, run_job
+from weigh.findings.file import _study
+from weigh.models.pretrained import libraries_of
 from weigh.run import RECIPES, Job, Outcome, Run, Setting
 from weigh.train.determinism import computing, is_nondeterministic
 
@@ -67,3 +70,24 @@ def test_what_torch_itself_says_is_recognised():
     with computing(threads=1, strict=True), pytest.raises(RuntimeError) as refused:
         torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
     assert is_nondeterministic(refused.value)
+
+
+def test_the_libraries_that_compute_a_model_stand_with_its_runs():
+    pytest.importorskip("keras")
+    setting = _job("cpu").setting
+    assert "keras" not in environment(setting, ["timm:resnet18"])["versions"]
+    assert "keras" in environment(setting, ["keras:MobileNetV2", "no address"])["versions"]
+    assert libraries_of("tf:there.pb@timm:mobilenetv1_100") == ()  # decoded: TensorFlow computes nothing
+    assert "tensorflow-cpu" in libraries_of("tf:there.pb")
+    assert "onnxruntime" in libraries_of("onnx:there.onnx")
+
+
+def test_the_environment_of_a_study_has_what_only_some_runs_need():
+    target = np.arange(8) % 2
+    results = make_results({"a": np.eye(2)[None, target]}, target)
+    kept = [{"device": "cpu", "versions": {"torch": "2"}}, {"device": "mps", "versions": {"torch": "3", "keras": "4"}}]
+    records = tuple(replace(one, environment=kept[i > 0]) for i, one in enumerate(results.records))
+    assert _study(replace(results, records=records))["environment"] == {
+        "device": "cpu",
+        "versions": {"torch": "2", "keras": "4"},
+    }

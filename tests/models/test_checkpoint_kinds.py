@@ -152,7 +152,9 @@ def test_shards_are_read_by_their_index(state, tmp_path, form):
         save_file(tensors, tmp_path / file) if form == "safetensors" else torch.save(tensors, tmp_path / file)
     index = tmp_path / f"model.{form}.index.json"
     index.write_text(json.dumps({"weight_map": {name: file for file, held in parts.items() for name in held}}))
-    assert load(index).provenance.note == ""
+    provenance = load(index).provenance
+    assert provenance.note == ""
+    assert {file.name for file in provenance.files} == {index.name, *parts}  # another shard is another model
     with pytest.raises(ModelError, match=r"of its weights are in the file"):
         load(tmp_path / f"model-00001-of-00002.{form}")
     (tmp_path / f"model-00002-of-00002.{form}").unlink()

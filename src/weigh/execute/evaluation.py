@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,7 @@ __all__ = ["Evaluation", "Head", "evaluate_models"]
 GUESSING = 0.05  # top-1 of 1,000 classes below which a pretrained head has not recognised anything
 PER_CLASS = 5  # pictures per class from which on labels are a data set of some classes, not a sample of all
 LEAST = -1e4  # in place of the logit of a class that a head does not have
+ROWS = 1_000  # of answers that are looked at together
 CHECKED = text(
     "pictures that cannot be decoded, labels that are no class, another numbering",
     "无法解码的图片、不属于任何类别的标签、不同的编号方式",
@@ -181,7 +183,7 @@ def evaluate_models(
         kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))
         labelled = _only(kept, labelled, failed)
         for one in answering:
-            one.logits = one.logits[kept]
+            one.logits = _rows_of(one.logits, kept, setting.cache)
     heads = [_head(one, labelled, spec.data.label_offset) for one in answering]
     return Evaluation(labelled, heads, _compare(spec, labelled, heads))
 
@@ -244,20 +246,40 @@ def _only(kept: np.ndarray, labelled: Labelled, failed: dict[int, Exception]) ->
     )
 
 
+def _blocks(n: int) -> list[slice]:
+    return [slice(start, min(start + ROWS, n)) for start in range(0, n, ROWS)]
+
+
+def _rows_of(logits: np.ndarray, kept: np.ndarray, cache: Path | None) -> np.ndarray:
+    """Some rows; where these are many, they lie in a file as all of them did."""
+    fewer = room((len(kept), logits.shape[1]), np.float32, cache)
+    for rows in _blocks(len(kept)):
+        fewer[rows] = logits[kept[rows]]
+    return fewer
+
+
 def _head(answering: _Answering, labelled: Labelled, offset: int) -> Head:
     model, logits = answering.model, answering.logits
-    n, occurring, best = len(logits), labelled.classes, logits.argmax(axis=1)
-    five = np.argpartition(-logits, 5, axis=1)[:, :5]
+    n, occurring = len(logits), labelled.classes
+    best, five, among = np.zeros(n, np.int64), np.zeros(n, bool), None
+    compete = len(occurring) < 1000 and n >= PER_CLASS * len(occurring)
+    winner = np.zeros(n if compete else 0, np.int64)
+    for rows in _blocks(n):  # what is computed of all rows at once takes three times as much as the logits
+        some = np.asarray(logits[rows])
+        best[rows] = some.argmax(axis=1)
+        highest = np.argpartition(-some, 5, axis=1)[:, :5]
+        five[rows] = np.take_along_axis(labelled.accepted[rows], highest, axis=1).any(axis=1)
+        if compete:
+            winner[rows] = occurring[some[:, occurring].argmax(axis=1)]
     right = labelled.accepted[np.arange(n), best]
-    among = None
-    if len(occurring) < 1000 and n >= PER_CLASS * len(occurring):
-        among = share_estimate(labelled.accepted[np.arange(n), occurring[logits[:, occurring].argmax(axis=1)]])
+    if compete:
+        among = share_estimate(labelled.accepted[np.arange(n), winner])
     return Head(
         model=model.address.written,
         weights=f"{model.provenance.source} {model.provenance.name}".strip(),
         pixels=model.preprocessing.size,
         top1=share_estimate(right),
-        top5=share_estimate(np.take_along_axis(labelled.accepted, five, axis=1).any(axis=1)),
+        top5=share_estimate(five),
         among=among,
         elsewhere=answering.elsewhere,
         lacking=int((answering.output_of_class[occurring] < 0).sum()),

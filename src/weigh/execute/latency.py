@@ -24,7 +24,7 @@ __all__ = ["THREADS", "Latency", "instructions", "kept_latencies", "measure_late
 
 KEPT = Memo("latency-2")  # of an earlier number: some in half precision
 THREADS = 1
-COMPUTING = ("torch", "timm", "torchvision", "transformers", "keras", "onnxruntime", "tensorflow")
+COMPUTING = ("torch", "timm", "torchvision", "transformers", "keras", "onnxruntime", "tensorflow", "tensorflow-cpu")
 PROCESSOR = ("model name", "hardware", "cpu part")  # lines of /proc/cpuinfo that name the kind
 UNITS = {"ms": 1.0, "毫秒": 1.0, "": 1.0, "s": 1000.0, "秒": 1000.0}
 

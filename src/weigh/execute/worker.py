@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +19,17 @@ from weigh.run import RECIPES, Job, Outcome, Setting
 from weigh.settings import cache_folder
 
 __all__ = ["environment", "run_job", "settle"]
+
+PACKAGES = (
+    "weigh",
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "peft",
+    "optuna",
+    "numpy",
+)  # stated where they are installed
 
 
 def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> list[Outcome]:
@@ -78,7 +89,7 @@ def _attempt(job: Job, examples: Examples, progress: Progress | None) -> list[Ou
         if run.key not in outcome_by_key:
             nothing = "the recipe returned nothing for this run"
             outcome_by_key[run.key] = Outcome(run.key, "failed", cause=nothing)
-    facts = environment(job.setting)
+    facts = environment(job.setting, {run.model for run in job.runs})
     return [_stamp(outcome_by_key[run.key], facts, started) for run in job.runs]
 
 
@@ -110,10 +121,12 @@ def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
     )
 
 
-def environment(setting: Setting) -> dict:
+def environment(setting: Setting, models: Iterable[str] = ()) -> dict:
     """Versions, processor, threads and arithmetic: what a reader needs to judge whether numbers can be repeated."""
+    from weigh.models.pretrained import libraries_of
+
     versions = {}
-    for package in ("weigh", "torch", "torchvision", "timm", "transformers", "peft", "optuna", "numpy"):
+    for package in dict.fromkeys((*PACKAGES, *(name for model in sorted(models) for name in libraries_of(model)))):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

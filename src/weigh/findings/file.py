@@ -39,7 +39,6 @@ def _unique(findings: list[Finding]) -> list[Finding]:
 def _study(results: Results) -> dict[str, Any]:
     spec, examples = results.spec, results.examples
     skipped = unasked(results)
-    environment = next((run.environment for run in results.records if run.environment), {})
     return {
         "name": results.name,
         "weigh": __version__,
@@ -72,8 +71,17 @@ def _study(results: Results) -> dict[str, Any]:
             address: {k: v for k, v in facts.items() if not k.endswith("seconds")}
             for address, facts in results.models.items()
         },
-        "environment": environment,
+        "environment": _environment(results),
     }
+
+
+def _environment(results: Results) -> dict[str, Any]:
+    """That of the first run, and what only others state: versions of libraries that some models need, and that an operator was not deterministic."""
+    whole: dict[str, Any] = {}
+    for run in results.records:
+        versions = {**run.environment.get("versions", {}), **whole.get("versions", {})}
+        whole = {**run.environment, **whole, **({"versions": versions} if versions else {})}
+    return whole
 
 
 def _ran(results: Results, candidate: str) -> dict[str, int]:

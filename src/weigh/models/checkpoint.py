@@ -21,8 +21,9 @@ from weigh.language import text
 from weigh.models.inert_pickle import VALUES, LeftOut, needs_code, rewrite, unpickle, unreadable
 from weigh.models.limits import check_header, files_of_index
 
-__all__ = ["Fitted", "fit", "read_checkpoint"]
+__all__ = ["Fitted", "files_of_checkpoint", "fit", "read_checkpoint"]
 
+INDEX = ".index.json"  # ending of a file that says which files beside it hold which tensors
 State = dict[str, torch.Tensor]
 WRAPPERS = re.compile(r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.")  # of torch, at any depth
 SECOND = re.compile(
@@ -74,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ModelError: Not there, not a checkpoint, or one that cannot be read without running its code.
     """
-    if path.name.endswith(".index.json"):
+    if path.name.endswith(INDEX):
         return _sharded(path)
     if not path.is_file():
         raise no_file(path, ModelError)
@@ -109,6 +110,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if odd := _odd(tensor):
             raise unreadable(path, f"{name} is {odd}")
     return Checkpoint(sets, kinds)
+
+
+def files_of_checkpoint(path: Path) -> list[Path]:
+    """The file, and those that it names where it is an index."""
+    return [path, *files_of_index(path)] if path.name.endswith(INDEX) else [path]
 
 
 def _sharded(path: Path) -> Checkpoint:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from weigh.language import Text, join_texts, text
 from weigh.models.address import Address
 from weigh.models.anatomy import weights_digest
-from weigh.models.checkpoint import Fitted, fit, read_checkpoint
+from weigh.models.checkpoint import Fitted, files_of_checkpoint, fit, read_checkpoint
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_from_source
 from weigh.notices import notice
 from weigh.settings import user_path
@@ -37,7 +37,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     if sentence is not None:
         notice(sentence)
     note = "" if sentence is None else sentence.en
-    provenance = Provenance("file", path.name, note=note, files=(path.resolve(),))
+    files = tuple(file.resolve() for file in files_of_checkpoint(path))
+    provenance = Provenance("file", path.name, note=note, files=files)
     anatomy = replace(base.anatomy, digest=weights_digest)  # all of it was read
     classes = 0 if fitted.headless else base.classes
     return replace(base, address=address, provenance=provenance, classes=classes, anatomy=anatomy)

@@ -255,4 +255,6 @@ class _Runner:
         return self._session
 
 
-MODEL_SOURCES.register("onnx", ModelSource(load, lambda _pattern: []))
+MODEL_SOURCES.register(
+    "onnx", ModelSource(load, lambda _pattern: [], libraries=lambda _: ("onnxruntime", "onnxruntime-gpu"))
+)

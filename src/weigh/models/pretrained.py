@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, WeighError
 from weigh.files import stamps
 from weigh.language import Text, join_texts, text
 from weigh.models.address import BUILT_IN, Address, check_trust, parse_address
@@ -38,6 +38,7 @@ __all__ = [
     "ModelSource",
     "Pretrained",
     "Provenance",
+    "libraries_of",
     "load_from_source",
     "load_model",
     "outline_of",
@@ -299,6 +300,7 @@ class ModelSource(NamedTuple):
         rebuild: `(address, config, fields, read) -> Pretrained`: a saved model's network without its weights, from what stands in config.json,
             what its preparation wrote there, and the texts of files by name; None: by `load`.
         outlined: Whether `load` builds its models on torch's device "meta", without numbers for their weights (`outline_of`).
+        libraries: `(address) -> distributions` that compute it besides torch and what every model may need; runs state their versions.
     """
 
     load: Callable[..., Pretrained]
@@ -306,11 +308,23 @@ class ModelSource(NamedTuple):
     cached: Callable[[str], bool] = lambda _name: False
     rebuild: Callable[[str, dict[str, Any], dict[str, Any], Callable[[str], str]], Pretrained] | None = None
     outlined: bool = False
+    libraries: Callable[[Address], tuple[str, ...]] = lambda _address: ()
 
 
 MODULES = {"hf": "huggingface", "keras": "keras.source", "python": "own_model"}  # source -> file, where they differ
 HOMES = {name: f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN}
 MODEL_SOURCES: Registry[ModelSource] = Registry(text("model source", "模型来源"), tuple(HOMES.values()), homes=HOMES)
+
+
+def libraries_of(written: str) -> tuple[str, ...]:
+    """Distributions that compute a model besides torch and what every model may need; none where its source cannot say it."""
+    try:
+        address = parse_address(written)
+        if address.source == "file":
+            return libraries_of(address.architecture)
+        return MODEL_SOURCES.get(address.source).libraries(address)
+    except (WeighError, ImportError):  # its runs have failed by that
+        return ()
 
 
 def load_model(

@@ -202,4 +202,4 @@ def _cached(name: str) -> bool:
     return cached_from_hub(_repository(_library(), name.partition("/")[2]), (WEIGHTS,)) is not None
 
 
-MODEL_SOURCES.register("smp", ModelSource(load, names, _cached))
+MODEL_SOURCES.register("smp", ModelSource(load, names, _cached, libraries=lambda _: ("segmentation-models-pytorch",)))

@@ -47,6 +47,8 @@ from weigh.settings import cache_folder, user_path
 
 __all__ = ["load"]
 
+DECODED = "tf:@timm:"  # weights that are put into an architecture of timm, without TensorFlow
+
 SLIM = (  # scopes of TF-Slim's networks whose pictures are scaled to [-1, 1] (its inception_preprocessing)
     "MobilenetV1", "MobilenetV2", "InceptionV1", "InceptionV2", "InceptionV3", "InceptionV4", "InceptionResnetV2",
 )  # fmt: skip
@@ -60,7 +62,7 @@ COUNTED = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  # noqa: ARG001 - of every source
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
     path = _path(address)
-    if address.architecture.startswith("tf:@timm:"):
+    if address.architecture.startswith(DECODED):
         return load_into_timm(address, _frozen(address).graph if pretrained else None, path)
     require_tensorflow()
     stored = _frozen(address)
@@ -305,4 +307,8 @@ class _Runner:
         return self._process
 
 
-MODEL_SOURCES.register("tf", ModelSource(load, lambda _pattern: []))
+def _libraries(address: Address) -> tuple[str, ...]:
+    return () if address.architecture.startswith(DECODED) else ("tensorflow", "tensorflow-cpu")
+
+
+MODEL_SOURCES.register("tf", ModelSource(load, lambda _pattern: [], libraries=_libraries))

@@ -379,4 +379,4 @@ def _stated_size(address: Address, usual: int) -> int:
     return size_of(address, "input", (-1, -1)) if "size" in dict(address.options) else usual
 
 
-MODEL_SOURCES.register("keras", ModelSource(load, names, cached, rebuild))
+MODEL_SOURCES.register("keras", ModelSource(load, names, cached, rebuild, libraries=lambda _: ("keras", "keras-hub")))
