@@ -31,6 +31,7 @@ __all__ = [
     "load_spec",
     "parse_duration",
     "read_yaml",
+    "resolve_paths",
     "study_schema",
 ]
 
@@ -206,7 +207,7 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
         completed.model_fields_set.discard(
             "recipes"
         )  # those that are not for the task can be told once the data are read
-    return _resolve(completed, base)
+    return resolve_paths(completed, base)
 
 
 def _report(problems: list[Text]) -> SpecError:
@@ -343,7 +344,7 @@ def parse_duration(written: str) -> float:
     )
 
 
-def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
+def resolve_paths(spec: StudySpec, base: Path | None) -> StudySpec:
     """Paths of the data made absolute, so that the study can be resumed from any folder."""
 
     def absolute(written: str | None) -> str | None:

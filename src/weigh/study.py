@@ -132,7 +132,8 @@ class Study:
             RecordError: No study there, or one that this version cannot read.
         """
         from weigh.record.ledger import Ledger
-        from weigh.record.study_folders import never_started, of_another_version
+        from weigh.record.study_folders import never_started, of_another_version, read_as_it_ran
+        from weigh.spec_stored import dump_stored, stored_spec
 
         folder = user_path(folder)
         ledger = Ledger(folder)
@@ -142,10 +143,18 @@ class Study:
         try:
             spec = load_spec(content, base=folder.resolve())
         except SpecError as error:
-            raise of_another_version(folder, error, ledger.fact("version") or "?") from None
+            version = ledger.fact("version") or "?"
+            try:
+                spec, refused = stored_spec(content, error, base=folder.resolve())
+            except SpecError:
+                raise of_another_version(folder, error, version) from None
+            notice(read_as_it_ran(folder, refused, version))
         study = cls(spec, folder, trust_code=trust_code)
         written = folder / "study.yaml"
-        if not (written.is_file() and written.read_bytes() == dump_spec(study.spec).encode()):
+        if not (
+            written.is_file()
+            and written.read_text(encoding="utf-8", errors="replace") in (dump_spec(spec), dump_stored(content))
+        ):
             notice(
                 text(
                     "{p} is not what was run last: this speaks of the study as it was run.",

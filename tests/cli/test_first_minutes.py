@@ -245,15 +245,6 @@ def test_a_folder_in_the_place_of_a_file_is_called_one(place):
     assert no_file("nowhere/at all").do is None
 
 
-def test_settings_of_another_version_are_no_mistake_of_the_user(place):
-    ledger = Ledger(place / "s", create=True)
-    ledger.set_facts(spec={"data": {"train": "x"}, "design": {"folds": 5, "telepathy": True}}, version="9.9")
-    with pytest.raises(RecordError, match="telepathy") as caught:
-        Study.open(place / "s")
-    assert "weigh 9.9" in caught.value.render("en")
-    assert "weigh 9.9" in caught.value.render("zh")
-
-
 # What stands where something else was expected ---------------------------------------------------------------------
 
 

@@ -163,7 +163,7 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
         SpecError: Nothing there, no models, or any wrong setting.
     """
     from weigh.record.ledger import Ledger
-    from weigh.record.study_folders import never_started
+    from weigh.record.study_folders import LEDGER, never_started
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
     from weigh.study import Study
 
@@ -196,7 +196,27 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
     settings = [*(f"{key}={value}" for key, value in options.items() if value), *typed.settings]
     if not choosing and "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
         raise _no_models(content, settings, base)
-    return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=typed.trust_code)
+    try:
+        spec = load_spec(apply_settings(content, settings), base=base)
+    except SpecError as error:
+        ran = next((folder for folder in (path, path.parent) if (folder / LEDGER).exists()), None)
+        raise (error if ran is None else _refusal(ran, error)) from None
+    return Study(spec, output, trust_code=typed.trust_code)
+
+
+def _refusal(folder: Path, error: SpecError) -> SpecError:
+    """The error of settings that are refused where the study in a folder is to go on: whether they are those that it ran with."""
+    from weigh.record.ledger import Ledger
+    from weigh.record.study_folders import not_to_be_resumed
+    from weigh.spec_yaml import load_spec
+
+    ledger = Ledger(folder)
+    try:
+        load_spec(ledger.fact("spec") or {}, base=folder)
+    except SpecError as refusal:
+        if refusal.what == error.what:
+            return not_to_be_resumed(folder, error, ledger.fact("version") or "?")
+    return error
 
 
 def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> SpecError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from weigh.data.rows.trees import same_folder
 from weigh.errors import RecordError, SpecError
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 
@@ -22,7 +22,9 @@ __all__ = [
     "LEDGER",
     "never_started",
     "no_study",
+    "not_to_be_resumed",
     "of_another_version",
+    "read_as_it_ran",
     "refuse_data",
     "refuse_folder_of_data",
     "refuse_inside_data",
@@ -91,6 +93,47 @@ def of_another_version(folder: Path, error: SpecError, version: str) -> RecordEr
             "Open it with the version and the plugins that it ran with: weigh {v}; or run it anew in another folder (--output).",
             "请使用它运行时的版本和插件打开：weigh {v}；或用 --output 在另一个文件夹中重新运行。",
             v=version,
+        ),
+    )
+
+
+def read_as_it_ran(folder: Path, refused: Sequence[str], version: str) -> Text:
+    """What is told of a study that is read, though this version refuses some of its settings.
+
+    Args:
+        refused: Their names.
+        version: That it ran with.
+    """
+    return text(
+        "This version of weigh refuses settings of the study in {f}, which ran with weigh {v}: {r}. What is recorded is read all the same.",
+        "{f} 中的研究由 weigh {v} 运行，其中有本版本不接受的设置：{r}。已记录的结果仍可读取。",
+        f=folder,
+        v=version,
+        r=", ".join(refused),
+    )
+
+
+def not_to_be_resumed(folder: Path, error: SpecError, version: str) -> SpecError:
+    """The error of a study that cannot go on, since this version, with the plugins that are installed, refuses its settings.
+
+    Args:
+        version: That it ran with.
+    """
+    written = folder / "study.yaml"
+    correct = text("Correct them in {y} and run the same command again: runs that they change are made anew.", "请在 {y} 中更正后再运行同一命令：受影响的运行会重新进行。", y=written)  # fmt: skip
+    return SpecError(
+        error.what,
+        text(
+            "The study in {f} ran with these settings under weigh {v}.",
+            "{f} 中的研究当时以 weigh {v} 和这些设置运行。",
+            f=folder,
+            v=version,
+        ),
+        (correct if written.is_file() else text("", ""))
+        + text(
+            "Or go on with the version and the plugins that it ran with, or begin anew in another folder (--output). What is recorded can be read: weigh report {f}",
+            "也可以用它运行时的版本和插件继续，或用 --output 在另一个文件夹中重新开始。已记录的结果可以查看：weigh report {f}",
+            f=shlex.quote(str(folder)),
         ),
     )
 
