@@ -28,6 +28,10 @@ class Noun(NamedTuple):
     units: Text
     unit_measure: Text
 
+    def of(self, n: int) -> Text:
+        """The word after the number `n`: "1 picture", "2 pictures"."""
+        return Text(self.one.en, self.counted.zh) if n == 1 else self.counted
+
     @classmethod
     def plain(cls, many: str, one: str, zh: str, measure: str) -> Noun:
         """The noun of what is counted by itself, copies too: "texts", "text", "文本", "条"."""

@@ -221,7 +221,7 @@ class Screen:
         if failed:
             self.say(
                 text(
-                    "{f} of {n} runs of {c} failed (see log.txt). The same command with --retry-failed tries them again.",
+                    "{f} of {n} {n:|run|runs} of {c} failed (see log.txt). The same command with --retry-failed tries {f:|it|them} again.",
                     "{c} 的 {n} 次运行中有 {f} 次失败（见 log.txt）。用同一命令加上 --retry-failed 可重试。",
                     f=failed,
                     n=len(job.runs),

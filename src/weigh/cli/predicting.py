@@ -158,7 +158,7 @@ def _tell_beginning(growing: GrowingFiles, n: int, screen: Screen) -> None:
     if growing.kept:
         screen.say(
             text(
-                "{p} holds the rows of {k} of {n} inputs: it is gone on with.",
+                "{p} holds the rows of {k} of {n} {n:|input|inputs}: it is gone on with.",
                 "{p} 中已有 {n} 个输入中 {k} 个的结果：从该处继续。",
                 p=part_of(growing.targets[0]),
                 k=growing.kept["rows"],
@@ -177,7 +177,12 @@ def _tell_failed(block: Sequence[dict[str, Any]], screen: Screen) -> None:
 def _interrupted(growing: GrowingFiles, counted: RowsWritten, n: int) -> Interrupted:
     if not growing.resumes:
         return Interrupted(
-            text("Interrupted after {k} of {n} inputs.", "已中断：{n} 个输入中完成了 {k} 个。", k=counted.rows, n=n),
+            text(
+                "Interrupted after {k} of {n} {n:|input|inputs}.",
+                "已中断：{n} 个输入中完成了 {k} 个。",
+                k=counted.rows,
+                n=n,
+            ),
             text("Rows on standard output cannot be gone on with.", "写往标准输出的结果无法接续。"),
             text(
                 "With a file the same command goes on where it was stopped: --output answers.csv",
@@ -195,7 +200,7 @@ def _interrupted(growing: GrowingFiles, counted: RowsWritten, n: int) -> Interru
         )
     return Interrupted(
         text(
-            "Interrupted. The rows of {k} of {n} inputs are kept in {p}.",
+            "Interrupted. The rows of {k} of {n} {n:|input|inputs} are kept in {p}.",
             "已中断。{n} 个输入中 {k} 个的结果保存在 {p} 中。",
             k=kept,
             n=n,
@@ -299,7 +304,7 @@ def summary(counted: RowsWritten, output: Path | None) -> Text | None:
     """What was written, for people; None where all rows stand on standard output and have an answer."""
     values = {"p": output, "n": counted.rows - counted.failed, "f": counted.failed, "m": counted.rows}
     empty = text(
-        "{f} of {m} inputs {f:|has no answer: its row is|have no answer: their rows are} empty.",
+        "{f} of {m} {m:|input|inputs} {f:|has no answer: its row is|have no answer: their rows are} empty.",
         "{m} 个输入中有 {f} 个没有预测结果，对应的行为空。",
         **values,
     )

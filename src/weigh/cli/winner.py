@@ -94,7 +94,11 @@ def predict(
         print(told.render(language), file=sys.stderr)
     if written.failed == written.rows:
         raise DataError(
-            text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=written.rows),
+            text(
+                "{n:|The only input could not|None of the {n} inputs could} be read.",
+                "{n} 个输入全都无法读取。",
+                n=written.rows,
+            ),
             text("Their rows hold no prediction.", "它们的行中没有预测结果。"),
             text("Check them: {p}", "请检查：{p}", p=", ".join(map(visible_line, files[:3]))),
         )
@@ -173,7 +177,7 @@ def export(
     for name, path in wanted.items():
         table = opened.table(name)
         write_table(table, path)
-        print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
+        print(text("{p}: {n} {n:|row|rows}", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
     from weigh.saved.folder import saved_folder, tell_passed
@@ -209,7 +213,11 @@ def features(
         for path, shape in export_features(study.spec, output or Path("features"), screen, trust_code=trust_code):
             print(
                 text(
-                    "{p}: {n} examples × {d} features", "{p}：{n} 个样本 × {d} 维特征", p=path, n=shape[0], d=shape[1]
+                    "{p}: {n} {n:|example|examples} × {d} {d:|feature|features}",
+                    "{p}：{n} 个样本 × {d} 维特征",
+                    p=path,
+                    n=shape[0],
+                    d=shape[1],
                 ).render(language)
             )
 

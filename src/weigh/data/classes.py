@@ -75,7 +75,7 @@ def _unjudged(examples: Examples) -> list[Problem]:
             continue
         where = {"train": text("the training part", "训练部分"), "test": text("the test part", "测试部分")}
         sentence = text(
-            "Of {c} classes, {k} stand in fewer than {m} {w} of {p}; they cannot be judged, and scores there do not speak of them: {l}.",
+            "Of {c} classes, {k} {k:|stands|stand} in fewer than {m} {w} of {p}; {k:|it|they} cannot be judged, and scores there do not speak of {k:|it|them}: {l}.",
             "{c} 个类别中有 {k} 个在{p}中出现于不足 {m} {u}，无法评判，那里的得分也不包含它们：{l}。",
             m=fewest,
             w=noun.many,
@@ -222,9 +222,12 @@ def size_in_words(examples: Examples) -> Problem:
         counts = examples.class_counts(np.arange(len(examples)))
         shares = examples.kind.shares(examples.target, len(examples.classes))
         listed = _counted(examples.classes, counts, shares, noun)
-        what, counted = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes)), examples.kind.counted
+        what, counted = (
+            text(" in {c} {c:|class|classes}.", "，{c} 个类别。", c=len(examples.classes)),
+            examples.kind.counted,
+        )
         if counted is not None:
-            what = text(" with {c} types of {w}.", "，{c} 种{w}。", c=len(examples.classes), w=counted.many)
+            what = text(" with {c} {c:|type|types} of {w}.", "，{c} 种{w}。", c=len(examples.classes), w=counted.many)
         numbers["classes"] = len(examples.classes)
         details = tuple({"class": c, "examples": int(n)} for c, n in zip(examples.classes, counts, strict=True))
         if shares is not None:
@@ -236,7 +239,7 @@ def size_in_words(examples: Examples) -> Problem:
         "{n} {w} ({a} train, {b} test{s}){x}",
         "{n} {w}（训练 {a}，测试 {b}{s}）{x}",
         n=len(examples),
-        w=noun.counted,
+        w=noun.of(len(examples)),
         a=train,
         b=test,
         s=further,

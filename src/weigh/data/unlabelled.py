@@ -47,7 +47,7 @@ def read_unlabelled(
                 "{p}：其中 {n} {w}无一可用：{i} {m}就是或几乎就是本研究自己的。",
                 p=path.name,
                 n=left_out.total,
-                w=unlabelled.medium.noun.counted,
+                w=unlabelled.medium.noun.of(left_out.total),
                 m=unlabelled.medium.noun.measure,
                 i=left_out.inside + left_out.near,
             ),

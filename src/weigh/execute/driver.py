@@ -280,7 +280,7 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
         )
     elif suspects.contradicted and not suspects.mask.any():
         reason = text(
-            "{n} labels are contradicted: so many are rather errors of the models than of the labels.",
+            "{n} {n:|label is|labels are} contradicted: so many are rather errors of the models than of the labels.",
             "有 {n} 个标签与模型矛盾：数量如此之多，更可能是模型出错，而非标注出错。",
             n=suspects.contradicted,
         )

@@ -177,7 +177,7 @@ def evaluate_models(
             )
         logits = room((len(labelled.examples), 1000), np.float32, setting.cache)
         answering.append(_Answering(model, of_class, logits))
-    listener.stage(text("Evaluating {n} models", "评估 {n} 个模型", n=len(answering)))
+    listener.stage(text("Evaluating {n} {n:|model|models}", "评估 {n} 个模型", n=len(answering)))
     failed = _answer(answering, labelled.examples, setting, listener)
     if failed:
         kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))

@@ -176,8 +176,10 @@ def _kinds(examples: Examples) -> Text:
     if not examples.classes:
         return text("", "")
     if examples.kind.counted is not None:
-        return text(" with {c} types of {w}", "，{c} 种{w}", c=len(examples.classes), w=examples.kind.counted.many)
-    return text(" in {c} classes", "，{c} 个类别", c=len(examples.classes))
+        return text(
+            " with {c} {c:|type|types} of {w}", "，{c} 种{w}", c=len(examples.classes), w=examples.kind.counted.many
+        )
+    return text(" in {c} {c:|class|classes}", "，{c} 个类别", c=len(examples.classes))
 
 
 def _besides(runs: list[Run]) -> Text:

@@ -96,7 +96,7 @@ def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
     if 0 < len(tests) < len(examples):
         notes.append(
             text(
-                "Only the {n} pictures of the test (or validation) part are evaluated; {m} others are left out.",
+                "Only the {n} {n:|picture|pictures} of the test (or validation) part {n:|is|are} evaluated; {m} {m:|other is|others are} left out.",
                 "只评估测试（或验证）部分的 {n} 张图片，其余 {m} 张未计入。",
                 n=len(tests), m=len(examples) - len(tests),
             )
@@ -134,7 +134,7 @@ def _several(examples: Examples, numbers: np.ndarray, labels: str, notes: list[T
     if len(kept) < len(examples):
         notes.append(
             text(
-                "{m} of {n} pictures have no label in this list and are left out.",
+                "{m} of {n} pictures {m:|has no label in this list and is|have no label in this list and are} left out.",
                 "{n} 张图片中有 {m} 张在该列表中没有标签，未计入。",
                 m=len(examples) - len(kept), n=len(examples),
             )
@@ -180,7 +180,7 @@ def _classes(examples: Examples, labels: str) -> _Classes:
     if unknown:
         raise DataError(
             text(
-                "{n} of {k} labels are not ImageNet classes, or mean more than one (first: {f}).",
+                "{n} of {k} labels {n:|is no ImageNet class, or means|are not ImageNet classes, or mean} more than one (first: {f}).",
                 "{k} 个标签中有 {n} 个不是 ImageNet 类别，或对应多个类别（第一个：{f}）。",
                 n=len(unknown), k=len(occurring), f=", ".join(unknown[:5]),
             ),

@@ -15,6 +15,7 @@ __all__ = [
     "amount",
     "as_gain",
     "count",
+    "counted_units",
     "gain_of",
     "in_points",
     "limit",
@@ -94,6 +95,13 @@ def _decimals(unit: str) -> int:
 
 def _unit(unit: str) -> Text:
     return UNITS.get(unit, text(unit, unit))
+
+
+def counted_units(n: float, unit: str) -> Text:
+    """What a number counts, as a word that stands after it: examples, or groups of them."""
+    if unit == "groups":
+        return text("{n:|group|groups}", "组", n=n)
+    return text("{n:|example|examples}", "个样本", n=n)
 
 
 def scope(claim: Claim, *, number: int = 2) -> Text:

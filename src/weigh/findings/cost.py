@@ -218,7 +218,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
     measured: dict[str, Any] = {"figure_rows": rows}
     if own is not None and own.train_seconds is not None:
         sentence = text(
-            "On this machine a run of {w} trained for {t} seconds (median).",
+            "On this machine a run of {w} trained for {t} {t:|second|seconds} (median).",
             "在本机上，{w} 每次训练耗时 {t} 秒（中位数）。",
             w=own.candidate.label,
             t=_short(own.train_seconds),

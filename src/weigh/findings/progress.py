@@ -23,7 +23,7 @@ def find(results: Results) -> list[Finding]:
     missing, recorded = sum(results.unfinished.values()), len(results.records)
     untouched = [c.id for c in results.candidates if not results.runs(candidate=c.id, status=None)]
     sentence = text(
-        "{m} of {n} planned runs {m:|is|are} not done yet: everything below speaks only of what is finished, and the order of the candidates may change.",
+        "{m} of {n} planned {n:|run|runs} {m:|is|are} not done yet: everything below speaks only of what is finished, and the order of the candidates may change.",
         "计划的 {n} 次运行中还有 {m} 次没有完成：以下内容只涉及已完成的部分，各候选方案的排名仍可能改变。",
         m=missing,
         n=missing + recorded,

@@ -37,11 +37,16 @@ class Submission(NamedTuple):
 
     def line(self) -> Text:
         """Where it is, for people."""
-        line = text("For GLUE: {p} ({n} answers).", "GLUE 提交文件：{p}（{n} 个答案）。", p=self.path, n=self.answers)
+        line = text(
+            "For GLUE: {p} ({n} {n:|answer|answers}).",
+            "GLUE 提交文件：{p}（{n} 个答案）。",
+            p=self.path,
+            n=self.answers,
+        )
         if not self.unanswered:
             return line
         return line + text(
-            "{n} lines of the test file are broken and have no answer: GLUE will refuse it.",
+            "{n} {n:|line of the test file is broken and has|lines of the test file are broken and have} no answer: GLUE will refuse it.",
             "测试文件中有 {n} 行损坏，没有答案：GLUE 不会接受。",
             n=self.unanswered,
         )

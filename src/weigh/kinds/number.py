@@ -61,7 +61,12 @@ class Number(Kind):
             where = part_name.removeprefix("shift:")
             if part_name == "train" and n and (not others or (others < FEW_OTHERS and others * 5 < n)):
                 what = (
-                    text("All {n} training labels are {v:g}.", "全部 {n} 个训练标签都是 {v:g}。", n=n, v=values[0])
+                    text(
+                        "{n:|The only training label is|All {n} training labels are} {v:g}.",
+                        "全部 {n} 个训练标签都是 {v:g}。",
+                        n=n,
+                        v=values[0],
+                    )
                     if not others
                     else text(
                         "All but {k} of {n} training labels are {v:g}.",

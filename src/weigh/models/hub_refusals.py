@@ -169,7 +169,7 @@ def refusal_of(error: Exception, repository: str, revision: str | None) -> Refus
         return Refusal(
             text("{u} has had too many requests from here", "{u} 收到来自此处的请求过多", u=hub),
             text(
-                "Wait {s} seconds and run the same command again; with a token (`hf auth login`) more are allowed.",
+                "Wait {s} {s:|second|seconds} and run the same command again; with a token (`hf auth login`) more are allowed.",
                 "请等待 {s} 秒后再次运行同一命令；使用令牌（`hf auth login`）可获得更高限额。",
                 s=_wait(error) or 60,
             ),

@@ -237,7 +237,7 @@ def batches(
             values = values.mean(dim=(1, 2) if last else (2, 3))
         if values.ndim != 2 or len(values) != len(array):
             raise ModelError(
-                text("{a} gives values of the shape {s} for {n} pictures.", "{a} 对 {n} 张图片给出形状为 {s} 的数值。",
+                text("{a} gives values of the shape {s} for {n} {n:|picture|pictures}.", "{a} 对 {n} 张图片给出形状为 {s} 的数值。",
                      a=written, s=tuple(values.shape), n=len(array)),
                 text("Features are one vector for each picture, or maps, which are averaged.", "特征应为每张图片一个向量，或会被取平均的特征图。"),
                 text("Name another tensor: {a}@features=TENSOR", "请指定其他张量：{a}@features=张量", a=written.partition("@features")[0]),

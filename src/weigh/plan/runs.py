@@ -132,7 +132,7 @@ def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None
     if (examples.part == "test").any():
         raise DesignError(
             text(
-                "design.test asks for a held-out share, but the data has a test part of {n} examples already.",
+                "design.test asks for a held-out share, but the data has a test part of {n} {n:|example|examples} already.",
                 "design.test 要求留出一部分，但数据中已有 {n} 个测试样本。",
                 n=int((examples.part == "test").sum()),
             ),

@@ -143,11 +143,7 @@ class Page:
 
     def counted(self, estimate: Any) -> str:
         """`2099 examples`."""
-        unit = (
-            words.UNITS[estimate.n_unit].render(self.language)
-            if estimate.n_unit in words.UNITS
-            else visible(estimate.n_unit)
-        )
+        unit = visible(words.unit_word(estimate.n_unit, str(estimate.n), self.language))
         return f"{estimate.n} {unit}" if estimate.n else ""
 
     def method(self, estimate: Any) -> str:

@@ -17,7 +17,7 @@ from weigh.report.quantities import show_estimate
 from weigh.report.rows import estimate_title, field_title, written_value
 from weigh.report.story import Point, answer_of, rival_line, tell
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, SECTIONS, UNITS, say
+from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, SECTIONS, say, unit_word
 
 __all__ = ["escape_markdown", "render_markdown"]
 
@@ -93,7 +93,7 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
         claim, explained = CLAIMS[finding.claim].render(language), CLAIMS_EXPLAINED[finding.claim].render(language)
         lines += [f"*{say('claim', language)}*: **{claim}**. {explained}", ""]
     for key, estimate in finding.estimates.items():
-        unit = UNITS[estimate.n_unit].render(language) if estimate.n_unit in UNITS else estimate.n_unit
+        unit = unit_word(estimate.n_unit, str(estimate.n), language)
         counted = (
             f" ({estimate.n} {_text(unit)}; {_text(method_in_words(estimate.method, language))})" if estimate.n else ""
         )

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from weigh.language import unsigned_zero
-from weigh.report.words import UNITS
+from weigh.report.words import UNITS, unit_word
 from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
@@ -54,8 +54,8 @@ def quantity(value: Any, unit: str, language: str) -> str:
         return f"{number(value, 1)} s" if abs(value) < 120 else f"{number(value / 60, 1)} min"
     if unit == "score":
         return number(value, 3)
-    word = UNITS[unit].render(language) if unit in UNITS else ("" if unit in ("1", "") else unit)
     shown = number(value, 1) if unit == "points" else number(value)
+    word = "" if unit in ("1", "") else unit_word(unit, shown, language)
     return f"{shown} {word}".rstrip()
 
 

@@ -7,7 +7,7 @@ the same in every report. No word here contains a digit, so the numbers of both 
 from __future__ import annotations
 
 from weigh.data.texts.scripts import WORDS as SCRIPTS
-from weigh.language import Text
+from weigh.language import Text, text
 from weigh.stats.estimate import UNITS as METRIC_UNITS
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "VERDICTS",
     "WORDS",
     "say",
+    "unit_word",
 ]
 
 CLAIMS = {
@@ -127,6 +128,11 @@ UNITS = {
     "per cent": Text("%", "%"),
     "percent": Text("%", "%"),
 }
+ONE = {
+    "classes": "class",
+    "entities": "entity",
+}  # English words for one of a unit that is counted; of the others the "s" is left out
+COUNTED = frozenset(UNITS) - {"count", "points", "nats", "label units", "squared label units", "times", "per cent", "percent", "megabytes", "M parameters"}  # fmt: skip
 PURPOSES = {
     "main": Text("cross-validation", "交叉验证"),
     "order-check": Text("order check", "顺序检查"),
@@ -311,7 +317,9 @@ WORDS = {
         "* Ran in some folds only: what is shown is the score of the winner plus the difference of the two in the folds that both have.",
         "* 只跑了部分折：图中是优胜者的得分，加上两者共有的折上与优胜者之差。",
     ),
-    "more_rows": Text("{n} more rows stand in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"),
+    "more_rows": Text(
+        "{n} more {n:|row stands|rows stand} in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"
+    ),
     "next": Text("What to do next", "下一步做什么"),
     "no_headline": Text(
         "There is no verdict yet: no run has been recorded that could answer the question.",
@@ -374,7 +382,17 @@ WORDS = {
 }
 
 
+def unit_word(unit: str, shown: str, language: str) -> str:
+    """A unit after a number as it is written: "1 example", "2 examples"; a unit that is not known as it is called."""
+    word = UNITS[unit].render(language) if unit in UNITS else unit
+    if shown != "1" or language == "zh" or unit not in COUNTED:
+        return word
+    return ONE.get(word, word.removesuffix("s"))
+
+
 def say(key: str, language: str, **values: object) -> str:
     """The fixed word `key` in `language`, its blanks filled with `values` (as they are: escape afterwards)."""
     template = WORDS[key].render(language)
-    return template.format(**values) if values else template
+    if not values:
+        return template
+    return template.format(**values) if language == "zh" else text(template, "", **values).en

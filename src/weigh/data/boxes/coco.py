@@ -44,7 +44,7 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
             Problem(
                 "ignored",
                 text(
-                    "Regions of crowds (iscrowd): {k} in {n} pictures (first: {f}); no objects: what is found there is neither right nor wrong.",
+                    "Regions of crowds (iscrowd): {k} in {n} {n:|picture|pictures} (first: {f}); no objects: what is found there is neither right nor wrong.",
                     "成群区域（iscrowd）：{k} 个，位于 {n} 张图片中（第一张：{f}）；它们不是单个目标，其中的检测既不算对也不算错。",
                     k=crowds,
                     n=len(crowded),

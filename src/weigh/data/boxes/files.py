@@ -148,7 +148,7 @@ def _lonely(files: LabelFiles, twice: list[str], called: Text, do: Text) -> list
         *set_aside_if_any(
             "several-labels",
             text(
-                "Pictures and labels of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+                "Pictures and labels of one name, of which it cannot be told which belong together: {n} {n:|file|files} (first: {f}); set aside.",
                 "有 {n} 个同名文件，无法判断哪张图片对应哪个标注（第一个：{f}），已搁置。",
             ),
             [path for names in files.several for path in names],

@@ -145,7 +145,7 @@ def settle_origin(
     zeros, ones = (int(which.any(axis=1).sum()) for which in (first < convention.origin, first == convention.origin))
     if zeros and zeros >= ones:
         sentence = text(
-            "Coordinates of {s} count from 0: {n} boxes begin there.",
+            "Coordinates of {s} count from 0: {n} {n:|box begins|boxes begin} there.",
             "{s} 的坐标从 0 开始：有 {n} 个框以 0 起始。",
             s=convention.source,
             n=zeros,
@@ -155,7 +155,7 @@ def settle_origin(
     width, height = np.maximum(np.median(sides, axis=0), 1)
     overlap = float(width * height / ((width + 1) * (height + 1)))
     sentence = text(
-        "Whether coordinates of {s} count from 0 or from 1 cannot be told: {z} boxes begin at 0, {n} at 1. Taken from 1, as {s} defines it. Counted "
+        "Whether coordinates of {s} count from 0 or from 1 cannot be told: {z} {z:|box begins|boxes begin} at 0, {n} at 1. Taken from 1, as {s} defines it. Counted "
         "from 0, boxes would begin a pixel further in: one of the usual size ({w:.0f} x {h:.0f}) would have an IoU of {o:.3f} with what is used now.",
         "无法判断 {s} 的坐标从 0 还是从 1 开始：有 {z} 个框以 0 起始，{n} 个以 1 起始。按 {s} 的定义从 1 开始计。若从 0 开始，框的左边和上边会内移一个像素："
         "常见大小的框（{w:.0f} x {h:.0f}）与当前读法的 IoU 为 {o:.3f}。",
@@ -201,7 +201,7 @@ def _noted(convention: Convention, reading: Reading, boxes: int) -> Problem:
     return Problem(
         "box-format",
         text(
-            "The numbers of {s} are read as {w}: no other reading fits the pictures ({n} boxes).",
+            "The numbers of {s} are read as {w}: no other reading fits the pictures ({n} {n:|box|boxes}).",
             "{s} 中的数字按“{w}”读取：其他读法都与图片不符（{n} 个框）。",
             s=convention.source,
             w=reading.words,

@@ -88,7 +88,7 @@ def _columns(cells: Columns, table: Path, spec: DataSpec) -> tuple[BoxColumns, s
         raise DataError(
             text("data.columns.box: {t} has no column '{n}'.", "data.columns.box：{t} 中没有“{n}”列。", t=table, n=absent[0]) + nearest_columns(absent[0], list(cells))
             if absent
-            else text("data.columns.box names {n} columns; a box has four numbers.", "data.columns.box 指定了 {n} 列；一个框有四个数。", n=len(asked or ())),
+            else text("data.columns.box names {n} {n:|column|columns}; a box has four numbers.", "data.columns.box 指定了 {n} 列；一个框有四个数。", n=len(asked or ())),
             do=text("Name four columns, or one that holds all four: --set 'data.columns.box=[xmin,ymin,xmax,ymax]'", "请指定四列，或同时包含四个数的一列：--set 'data.columns.box=[xmin,ymin,xmax,ymax]'"),
         )  # fmt: skip
     box = box_columns(cells, asked)

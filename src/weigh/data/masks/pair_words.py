@@ -45,7 +45,7 @@ def lonely_files(pairs: Pairs) -> list[Problem]:
         *set_aside_if_any(
             "several-masks",
             text(
-                "Pictures and masks of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+                "Pictures and masks of one name, of which it cannot be told which belong together: {n} {n:|file|files} (first: {f}); set aside.",
                 "有 {n} 个同名文件，无法判断哪张图片对应哪个掩码（第一个：{f}），已搁置。",
             ),
             several,
@@ -78,7 +78,7 @@ def no_masks(folder: Path, pairs: Pairs) -> DataError:
     pictures, masks = pairs.pictures, pairs.masks
     if pictures and masks:
         what = text(
-            "{d} holds {n} pictures and {m} masks, but none are called alike (first: {p}, {q}).",
+            "{d} holds {n} {n:|picture|pictures} and {m} {m:|mask|masks}, but none are called alike (first: {p}, {q}).",
             "{d} 中有 {n} 张图片和 {m} 个掩码，但没有名称一致的（第一个：{p}、{q}）。",
             d=folder,
             n=len(pictures),
@@ -88,10 +88,18 @@ def no_masks(folder: Path, pairs: Pairs) -> DataError:
         )
     elif pictures:
         what = text(
-            "{d} holds {n} pictures but no masks.", "{d} 中有 {n} 张图片，但没有掩码。", d=folder, n=len(pictures)
+            "{d} holds {n} {n:|picture|pictures} but no masks.",
+            "{d} 中有 {n} 张图片，但没有掩码。",
+            d=folder,
+            n=len(pictures),
         )
     elif masks:
-        what = text("{d} holds {n} masks but no pictures.", "{d} 中有 {n} 个掩码，但没有图片。", d=folder, n=len(masks))
+        what = text(
+            "{d} holds {n} {n:|mask|masks} but no pictures.",
+            "{d} 中有 {n} 个掩码，但没有图片。",
+            d=folder,
+            n=len(masks),
+        )
     else:
         what = text("{d} holds no pictures.", "{d} 中没有图片。", d=folder)
     do = text(
@@ -113,7 +121,7 @@ def unreadable_masks(failed: Mapping[str, Text], of: int) -> list[Problem]:
         set_aside(
             "unreadable",
             text(
-                "{n} of {t} masks cannot be read (first: {f}: {d}); their pictures are set aside.",
+                "{n} of {t} masks cannot be read (first: {f}: {d}); {n:|its picture is|their pictures are} set aside.",
                 "{t} 个掩码中有 {n} 个无法读取（第一个：{f}：{d}），对应的图片已搁置。",
                 n=len(failed),
                 t=of,

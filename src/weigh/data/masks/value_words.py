@@ -160,7 +160,7 @@ def unknown_values(
     return Problem(
         "unknown-value",
         text(
-            "{w} that are not in {s}: {k} ({l}), {p} pixels in {m} masks ({q} % of all); ignored. Most of them: {v} in {f}.",
+            "{w} that are not in {s}: {k} ({l}), {p} {p:|pixel|pixels} in {m} {m:|mask|masks} ({q} % of all); ignored. Most of them: {v} in {f}.",
             "{s} 中没有的{w}：{k} 种（{l}），涉及 {m} 个掩码的 {p} 个像素（占 {q}%），已忽略。最多的是 {f} 中的 {v}。",
             w=Text("Colours", "颜色") if coloured else Text("Values", "数值"),
             s=source,

@@ -93,7 +93,7 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
         set_aside(
             "unreadable",
             text(
-                "{n} of {t} files cannot be opened ({l}); they are set aside.",
+                "{n} of {t} files cannot be opened ({l}); {n:|it is|they are} set aside.",
                 "{t} 个文件中有 {n} 个无法打开（{l}），已搁置。",
                 n=len(bad),
                 t=len(examples),

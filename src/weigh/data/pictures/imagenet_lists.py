@@ -147,7 +147,7 @@ def _listing(file: Path, folder: Path) -> Listing:
     missing = [f"ILSVRC2012_val_{number:08d}" for number in sorted(label_by_number.keys() - there.keys())]
     if missing:
         sentence = text(
-            "{f} names {m} pictures that are not in {d}; they are left out.",
+            "{f} names {m} {m:|picture that is|pictures that are} not in {d}; {m:|it is|they are} left out.",
             "{f} 中有 {m} 张图片不在 {d} 中，未计入。",
             f=file.name, m=len(missing), d=folder.name,
         )  # fmt: skip

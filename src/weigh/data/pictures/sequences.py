@@ -215,7 +215,7 @@ def _torn(examples: Examples, sequences: Sequence[_Sequence], alike: _Alike) -> 
         if not apart:
             return []
         sentence = text(
-            "Groups cut sequences: {a} of {p} pairs of neighbours stand in different groups (first: {f}, {g}).",
+            "Groups cut sequences: {a} of {p} pairs of neighbours {a:|stands|stand} in different groups (first: {f}, {g}).",
             "分组切断了序列：{p} 对相邻帧中有 {a} 对属于不同的组（第一对：{f}、{g}）。",
             a=len(apart),
             p=len(pairs),

@@ -195,7 +195,7 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
             "The validation part ({n} {w}) serves as the test part, since there is no other; it is scored once.",
             "没有单独的测试部分，因此验证部分（{n} {w}）用作测试部分，只评分一次。",
             n=n_val,
-            w=noun.counted,
+            w=noun.of(n_val),
         )
         why = text(
             "If it was used to choose models before, its score is too good.", "如果此前曾用它挑选模型，其得分会偏高。"
@@ -205,14 +205,14 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
             "The validation part ({n} {w}) joins the training part; cross-validation makes its own validation parts.",
             "验证部分（{n} {w}）并入训练部分；交叉验证会自行划分验证数据。",
             n=n_val,
-            w=noun.counted,
+            w=noun.of(n_val),
         )
         why = None
     again = _repeated(train)
     numbers: dict[str, float] = {"n": n_val}
     if again and val_is == "train":  # as the test part it would be a leak, which the checks name
         sentence = sentence + text(
-            "Of these, {k} ({d} different ones) also stand in the training part as it came.",
+            "Of these, {k} ({d} different {d:|one|ones}) also {k:|stands|stand} in the training part as it came.",
             "其中 {k} {w}（{d} {w}互不相同）原本就在训练部分中。",
             k=len(again),
             d=len({row for _, row in again}),

@@ -300,7 +300,7 @@ def _no_files(folder: Path, loose: list[str], kind: FileKind) -> DataError:
         what = text(
             "{f} holds {n} {w} but no class folders.",
             "{f} 中有 {n} {w}，但没有类别文件夹。",
-            w=noun.counted,
+            w=noun.of(len(loose)),
             f=folder,
             n=len(loose),
         )

@@ -97,7 +97,7 @@ def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list
     if not parts:
         raise DataError(
             text(
-                "{f} holds {n} files of data, and no name says which is for training: {l}.",
+                "{f} holds {n} {n:|file|files} of data, and no name says which is for training: {l}.",
                 "{f} 中有 {n} 个数据文件，从名称看不出哪个用于训练：{l}。",
                 f=folder,
                 n=len(candidates),

@@ -131,7 +131,11 @@ def tag_reader(
 def _names_of_numbers(numbers: set[str], names: Sequence[str] | None, where: object) -> dict[str, str]:
     lowest, highest = min(map(int, numbers)), max(map(int, numbers))
     if names is None or lowest < 0 or highest >= len(names):
-        lead = text("", "") if names is None else text("{n} names are given.", "只给出了 {n} 个名称。", n=len(names))
+        lead = (
+            text("", "")
+            if names is None
+            else text("{n} {n:|name is|names are} given.", "只给出了 {n} 个名称。", n=len(names))
+        )
         raise DataError(
             text(
                 "{p}: the tags are numbers from {a} to {b}, and nothing says what they stand for.",

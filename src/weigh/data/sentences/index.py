@@ -211,7 +211,7 @@ def _unknown_parts(unknown: list[str], kept: int) -> list[Problem]:
 def _one_sentence(file: TokenFile) -> DataError:
     return DataError(
         text(
-            "{p} holds a single sentence of {n} tokens: nothing parts sentences.",
+            "{p} holds a single sentence of {n} {n:|token|tokens}: nothing parts sentences.",
             "{p} 只有一个含 {n} 个词的句子：没有任何内容用来分隔句子。",
             p=file.path,
             n=len(file.sentences[0].tokens),
@@ -264,13 +264,13 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
                 repairs[repair].append((f"{name}:{sentence.lines[position]}", sentence, position))
     words = {
         "orphan": text(
-            "Tags that continue an entity where none began: {n}, in {k} sentences; each was read as a beginning.",
+            "Tags that continue an entity where none began: {n}, in {k} {k:|sentence|sentences}; each was read as a beginning.",
             "有 {n} 个标记延续了并未开始的实体（涉及 {k} 个句子），均按实体开头读取。",
             n=len(repairs["orphan"]),
             k=len({id(s) for _, s, _ in repairs["orphan"]}),
         ),
         "unclosed": text(
-            "Entities whose end is not marked: {n}, in {k} sentences; each was read as ending there.",
+            "Entities whose end is not marked: {n}, in {k} {k:|sentence|sentences}; each was read as ending there.",
             "有 {n} 个实体没有标出结尾（涉及 {k} 个句子），均按在该处结束读取。",
             n=len(repairs["unclosed"]),
             k=len({id(s) for _, s, _ in repairs["unclosed"]}),
@@ -304,7 +304,7 @@ def _scheme_note(files: list[Candidate]) -> Problem:
     tokens = sum(len(s.tokens) for file in contents for s in file.sentences)
     entities = sum(len(s.decoded.spans) for file in contents for s in file.sentences)
     sentence = text(
-        "Read as {s}: {t} tokens, {e} entities.",
+        "Read as {s}: {t} {t:|token|tokens}, {e} {e:|entity|entities}.",
         "按 {s} 读取：{t} 个词，{e} 个实体。",
         s=", ".join(schemes),
         t=tokens,

@@ -136,7 +136,7 @@ def broken_line(path: Path, line: int, reason: str, n: int = 1) -> DataError:
     """Line `line` is no row of the table."""
     cells, _, names = reason.partition(" ≠ ")
     what = (
-        text("Line {l} of {t} has {a} cells; the header has {b}.", "{t} 的第 {l} 行有 {a} 个单元格，而表头有 {b} 个。", l=line, t=path, a=cells, b=names)
+        text("Line {l} of {t} has {a} {a:|cell|cells}; the header has {b}.", "{t} 的第 {l} 行有 {a} 个单元格，而表头有 {b} 个。", l=line, t=path, a=cells, b=names)
         if names
         else text("Line {l} of {t} is not a JSON object.", "{t} 的第 {l} 行不是 JSON 对象。", l=line, t=path)
         if reason == "JSON"

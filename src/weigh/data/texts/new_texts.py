@@ -327,7 +327,7 @@ def _which_column(path: Path, width: int, written: Written) -> DataError:
     names = ", ".join(written.names) or "–"
     return DataError(
         text(
-            "{p} has {n} columns and no header: it cannot be told which holds the texts (training data: {c}).",
+            "{p} has {n} {n:|column|columns} and no header: it cannot be told which holds the texts (training data: {c}).",
             "{p} 有 {n} 列而没有表头：无法判断哪一列是文本（训练数据的列：{c}）。",
             p=path, n=width, c=names,
         ),

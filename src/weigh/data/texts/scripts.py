@@ -85,7 +85,9 @@ def find_scripts(examples: Examples, rows: Sequence[tuple[str, ...]]) -> list[Pr
     return [
         Problem(
             "script",
-            text("Scripts of the {n} {m}: {w}.", "{n} {m}所用的文字：{w}。", n=len(rows), m=noun.counted, w=words),
+            text(
+                "Scripts of the {n} {m}: {w}.", "{n} {m}所用的文字：{w}。", n=len(rows), m=noun.of(len(rows)), w=words
+            ),
             severity="note",
             numbers={"n": len(rows), **{name: total[name] for name in named}},
             details=tuple(

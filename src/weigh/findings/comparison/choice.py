@@ -195,7 +195,7 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
     if not spent:
         return {}
     sentence = text(
-        "The runs compared here took {s} seconds.",
+        "The runs compared here took {s} {s:|second|seconds}.",
         "这里比较的运行共耗时 {s} 秒。",
         s=f"{spent:.1f}" if spent < 10 else f"{spent:.0f}",
     )
@@ -212,19 +212,19 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
     then = _loss_after(evidence, scores, further) if useful else None
     if then is not None and not further:
         sentence += text(
-            "Another {m} minutes would not suffice for one more repeat of all candidates.",
+            "Another {m} {m:|minute|minutes} would not suffice for one more repeat of all candidates.",
             "再用 {m} 分钟也不够让所有候选方案再重复一次。",
             m=MINUTES,
         )
     elif then is not None and amount(then) == amount(loss):
         sentence += text(
-            "Another {m} minutes would pay for {k}; that would hardly lower the expected loss.",
+            "Another {m} {m:|minute|minutes} would pay for {k}; that would hardly lower the expected loss.",
             "再用 {m} 分钟{k}，但几乎不会降低预期损失。",
             **values,
         )
     elif then is not None:
         sentence += text(
-            "Another {m} minutes would pay for {k}; that is expected to lower the loss from {a} to {b}.",
+            "Another {m} {m:|minute|minutes} would pay for {k}; that is expected to lower the loss from {a} to {b}.",
             "再用 {m} 分钟{k}，预期损失将从 {a} 降到 {b}。",
             a=amount(loss),
             b=amount(then),

@@ -189,7 +189,7 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
     if len(passes) < len(costs) or len(trained) < len(costs):
         return {}
     sentence = text(
-        "On this machine a prediction by all {k} members takes {p} milliseconds, and a training of each took {t} seconds in all (medians).",
+        "On this machine a prediction by all {k} members takes {p} {p:|millisecond|milliseconds}, and a training of each took {t} {t:|second|seconds} in all (medians).",
         "在本机上，{k} 个成员全部预测一次耗时 {p} 毫秒；每个成员各训练一次共耗时 {t} 秒（中位数）。",
         k=len(costs),
         p=_three_digits(1000 * sum(passes)),
@@ -254,7 +254,7 @@ def _tested(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimat
     estimates["test_examples"] = count(len(own.target), "examples")
     estimates["looks"] = count(results.test_looks, "looks")
     return text(
-        "Refitted, it scores {a} on the test part ({n} examples), {w} alone {b}; the test part was scored {k} {k:|time|times} for one candidate at most.",
+        "Refitted, it scores {a} on the test part ({n} {n:|example|examples}), {w} alone {b}; the test part was scored {k} {k:|time|times} for one candidate at most.",
         "重新拟合后，它在测试部分（{n} 个样本）上的得分为 {a}，单独使用 {w} 为 {b}；测试部分对同一候选方案最多评分过 {k} 次。",
         a=estimates["test"].format(),
         n=len(own.target),

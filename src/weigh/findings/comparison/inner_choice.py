@@ -227,7 +227,7 @@ def _cost(label: str, runs: list[RunRecord]) -> dict:
     if not whole:
         return {}
     sentence = text(
-        "Choosing took {s} seconds, {p:.0f} % of the training of {c} in the cross-validation; a refit chooses once more.",
+        "Choosing took {s} {s:|second|seconds}, {p:.0f} % of the training of {c} in the cross-validation; a refit chooses once more.",
         "选择共耗时 {s} 秒，占 {c} 在交叉验证中训练时间的 {p:.0f} %；重新拟合时会再选择一次。",
         s=round(spent, 1) if spent < 100 else round(spent),
         p=100 * spent / whole,

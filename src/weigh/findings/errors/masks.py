@@ -64,7 +64,7 @@ def _find_hardest(evidence: Evidence, reader: str) -> Finding:
     }
     estimates["examples"] = count(len(seen), "examples")
     sentence = text(
-        "In the mean {c} gets {a} % of the pixels of a picture wrong, in half of the pictures at most {m} %, in the worst {x} % ({n} pictures).",
+        "In the mean {c} gets {a} % of the pixels of a picture wrong, in half of the pictures at most {m} %, in the worst {x} % ({n} {n:|picture|pictures}).",
         "{c} 平均每张图片判错 {a} % 的像素，一半的图片不超过 {m} %，最差的一张为 {x} %（共 {n} 张图片）。",
         c=evidence.label(reader),
         a=f"{estimates['mean_wrong'].value:.1f}",
@@ -147,7 +147,7 @@ def _find_shift(evidence: Evidence, reader: str) -> Finding | None:
     }
     sentence = text(
         "Masks moved by one pixel (in the mean of the eight directions) reach a mean IoU of {s} against themselves: {l} points are lost; most by '{w}', "
-        "which keeps an IoU of {i} ({n} pictures). If borders are drawn no more exactly than to a pixel, no model can be expected to score much higher.",
+        "which keeps an IoU of {i} ({n} {n:|picture|pictures}). If borders are drawn no more exactly than to a pixel, no model can be expected to score much higher.",
         "把掩码移动一个像素（取八个方向的平均），与原掩码相比平均 IoU 只有 {s}，损失 {l} 个百分点；受影响最大的是“{w}”，IoU 只剩 {i}"
         "（共 {n} 张图片）。如果边界的标注精度只有一个像素，就不能指望任何模型的得分明显更高。",
         s=kept.format(),

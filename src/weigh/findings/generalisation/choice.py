@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, gain_of, turned
+from weigh.findings.amounts import amount, count, counted_units, gain_of, turned
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
@@ -20,8 +20,6 @@ from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
 
 __all__ = ["Choice", "find_choice", "read_choice", "what_to_choose"]
-
-UNITS = {"groups": text("groups", "组"), "examples": text("examples", "个样本")}
 
 
 class Choice(NamedTuple):
@@ -166,7 +164,7 @@ def _said(evidence: Evidence, choice: Choice, estimates: dict[str, Estimate]) ->
         "w": winner,
         "r": rival,
         "n": choice.n,
-        "u": UNITS.get(choice.unit, UNITS["examples"]),
+        "u": counted_units(choice.n, choice.unit),
         "k": choice.candidates,
     }
     lead = text(

@@ -111,20 +111,20 @@ def _evidence(resemblance: Resemblance) -> Text:
     values = {"n": resemblance.count, "k": resemblance.total, "s": resemblance.of, "e": resemblance.example}
     if resemblance.by == "files":
         return text(
-            "{n} of {k} pictures are called like those of {s} (such as {e}).",
+            "{n} of {k} pictures {n:|is|are} called like those of {s} (such as {e}).",
             "{k} 张图片中有 {n} 张的文件名与 {s} 的相同（例如 {e}）。",
             **values,
         )
     if resemblance.by == "synsets":
         return text(
-            "{n} of {k} classes are called by synsets, as in {s} (such as {e}).",
+            "{n} of {k} classes {n:|is|are} called by synsets, as in {s} (such as {e}).",
             "{k} 个类别中有 {n} 个用 synset 命名，与 {s} 相同（例如 {e}）。",
             **values,
         )
     if resemblance.by == "classes":
         return text("The {k} classes are those of {s} ({e} …).", "这 {k} 个类别正是 {s} 的类别（{e} 等）。", **values)
     return text(
-        "{n} of {k} classes bear names of classes of {s} ({e}).",
+        "{n} of {k} classes {n:|bears the name of a class|bear names of classes} of {s} ({e}).",
         "{k} 个类别中有 {n} 个与 {s} 的类别同名（{e}）。",
         **values,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, scaled
+from weigh.findings.amounts import amount, count, counted_units, scaled
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import find_choice
 from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
@@ -110,7 +110,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "v": validated.format(),
         "b": evidence.validation(winner),
         "n": test.n,
-        "u": text("groups", "组") if test.n_unit == "groups" else text("examples", "个样本"),
+        "u": counted_units(test.n, test.n_unit),
         "g": amount(gap),
         "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
     }
@@ -228,7 +228,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         proposal = GIVE_A_TEST
     elif winner in tests and evidence.metric.judged is not None:
         sentence = text(
-            "On the test part ({n} examples) the {m} speaks of no class: none stands in enough examples of it and of the training part.",
+            "On the test part ({n} {n:|example|examples}) the {m} speaks of no class: none stands in enough examples of it and of the training part.",
             "在测试部分（{n} 个样本）上，{m}不涉及任何类别：没有哪个类别在测试部分和训练部分中都足够多。",
             **values,
         )
@@ -237,7 +237,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         )
     elif winner in tests:
         sentence = text(
-            "The {m} is not defined on the test part ({n} examples): its labels are too much alike to be told apart.",
+            "The {m} is not defined on the test part ({n} {n:|example|examples}): its labels are too much alike to be told apart.",
             "在测试部分（{n} 个样本）上，{m}没有定义：那里的标注过于单一，无从区分。",
             **values,
         )
@@ -246,14 +246,14 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         )
     elif failed:
         sentence = text(
-            "The test part ({n} examples) has no score: training {c} on all training data failed ({w}).",
+            "The test part ({n} {n:|example|examples}) has no score: training {c} on all training data failed ({w}).",
             "测试部分（{n} 个样本）没有得分：用全部训练数据重新训练 {c} 时失败（{w}）。",
             **values,
         )
         proposal = RETRY
     else:
         sentence = text(
-            "The test part ({n} examples) has not been scored yet: so far everything rests on {b}.",
+            "The test part ({n} {n:|example|examples}) has not been scored yet: so far everything rests on {b}.",
             "测试部分（{n} 个样本）尚未评分：目前的一切都依据{b}。",
             **values,
         )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, in_points
+from weigh.findings.amounts import amount, count, counted_units, in_points
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -165,7 +165,7 @@ def _drop(
         "d": amount(drop),
         "m": metric.title,
         "n": judged.second.n,
-        "u": text("groups", "组") if judged.second.n_unit == "groups" else text("examples", "个样本"),
+        "u": counted_units(judged.second.n, judged.second.n_unit),
         "one": first.title,
         "two": second.title,
         "k": models,

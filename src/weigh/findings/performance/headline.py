@@ -225,8 +225,13 @@ def _design(evidence: Evidence, values: dict) -> Text:
             **{k: values[k] for k in "nfr"},
         )
     if values["r"] > 1:
-        return text("{n} examples, mean of {r} runs", "{n} 个样本，{r} 次运行的平均", n=values["n"], r=values["r"])
-    return text("{n} examples", "{n} 个样本", n=values["n"])
+        return text(
+            "{n} {n:|example|examples}, mean of {r} {r:|run|runs}",
+            "{n} 个样本，{r} 次运行的平均",
+            n=values["n"],
+            r=values["r"],
+        )
+    return text("{n} {n:|example|examples}", "{n} 个样本", n=values["n"])
 
 
 def _doubt(evidence: Evidence, verdict: Verdict, estimates: dict[str, Estimate]) -> Text:

@@ -51,7 +51,7 @@ def find(results: Results) -> list[Finding]:
     examples = len(results.examples.where("train"))
     estimates = {"models": count(len(evidence.measured), "models"), "examples": count(examples, "examples")}
     sentence = text(
-        "Predictions of {k} {m} for {n} examples{s} were read; nothing was trained here.",
+        "Predictions of {k} {m} for {n} {n:|example|examples}{s} were read; nothing was trained here.",
         "读取了 {k} 个模型对 {n} 个样本{s}的预测；这里没有做任何训练。",
         k=len(evidence.measured),
         m=Text("model" if len(evidence.measured) == 1 else "models", ""),
@@ -121,7 +121,7 @@ def _models(evidence: Evidence, runs: list[int], estimates: dict[str, Estimate])
         )
     estimates |= {"fewest_runs": count(min(runs), "runs"), "most_runs": count(max(runs), "runs")}
     number = (
-        text("There are {a} runs of each model.", "每个模型有 {a} 次运行。", a=min(runs))
+        text("There {a:|is|are} {a} {a:|run|runs} of each model.", "每个模型有 {a} 次运行。", a=min(runs))
         if min(runs) == max(runs)
         else text("There are {a} to {b} runs of a model.", "各模型有 {a} 至 {b} 次运行。", a=min(runs), b=max(runs))
     )

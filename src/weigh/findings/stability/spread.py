@@ -327,7 +327,7 @@ def _failed(results: Results) -> list[Finding]:
                 kind="stability",
                 **asked("stability:failed", "yes"),
                 severity="detail",
-                sentence=text("All {n} runs finished.", "全部 {n} 次运行均已完成。", n=len(runs)),
+                sentence=text("{n:|The only run|All {n} runs} finished.", "全部 {n} 次运行均已完成。", n=len(runs)),
                 estimates={"runs": count(len(runs), "runs")},
             )
         ]
@@ -342,7 +342,7 @@ def _failed(results: Results) -> list[Finding]:
             **asked("stability:failed", "no"),
             severity="problem",
             sentence=text(
-                "{k} of {n} runs failed; most often {c} ({m}): {w}. Scores and comparisons use what is left.",
+                "{k} of {n} {n:|run|runs} failed; most often {c} ({m}): {w}. Scores and comparisons use what is left.",
                 "{n} 次运行中有 {k} 次失败；最多的是 {c}（{m} 次）：{w}。得分和比较只用到其余的运行。",
                 k=len(failed),
                 n=len(runs),

@@ -145,7 +145,7 @@ class _Reader:
     def functional(self, config: dict[str, Any], path: tuple[str, ...], places: list[str], pictures: Value) -> Value:
         inputs, outputs = _ends(config, "input_layers"), _ends(config)
         if len(inputs) != 1 or len(outputs) != 1:
-            raise Untranslatable(text("it has {i} inputs and {o} outputs", "它有 {i} 个输入和 {o} 个输出", i=len(inputs), o=len(outputs)))  # fmt: skip
+            raise Untranslatable(text("it has {i} {i:|input|inputs} and {o} {o:|output|outputs}", "它有 {i} 个输入和 {o} 个输出", i=len(inputs), o=len(outputs)))  # fmt: skip
         made: dict[tuple[str, int], Value] = {}
         waiting = []
         for layer, place in zip(config["layers"], places, strict=True):

@@ -133,7 +133,7 @@ def check_places(path: Path, answers: Sequence[Detections], target: np.ndarray) 
     reading, other = CENTRES if by_centre >= by_axes else TURNED
     raise DataError(
         text(
-            "{p}: bbox looks like {r}, not like x, y, width, height: read so, {k} boxes are of objects, as they stand {n}.",
+            "{p}: bbox looks like {r}, not like x, y, width, height: read so, {k} {k:|box is|boxes are} of objects, as they stand {n}.",
             "{p}：bbox 看起来是{r}，而不是 x、y、宽、高：按前者读取有 {k} 个框对上目标，按现状只有 {n} 个。",
             p=path, r=reading, k=most, n=own,
         ),
@@ -159,25 +159,25 @@ def box_flaws(name: str, rows: Rows, gold: Gold, broken: np.ndarray) -> list[Pro
     for kind, which, sentence, do in (
         (
             "broken-row", broken,
-            ("{m}: {n} of {t} detections have no box of four numbers that can be pixels (first: picture {a}); each counts as found where nothing is.",
+            ("{m}: {n} of {t} detections {n:|has|have} no box of four numbers that can be pixels (first: picture {a}); each counts as found where nothing is.",
              "{m}：{t} 条检测中有 {n} 条的框不是四个可作像素的数值（第一处：图片 {a}），每条都算作误检。"),
             text("Correct what writes them.", "请修正写出它们的程序。"),
         ),
         (
             "empty-box", empty,
-            ("{m}: {n} of {t} detections have no width or no height (first: picture {a}); each counts as found where nothing is.",
+            ("{m}: {n} of {t} detections {n:|has|have} no width or no height (first: picture {a}); each counts as found where nothing is.",
              "{m}：{t} 条检测中有 {n} 条的宽或高不大于零（第一处：图片 {a}），每条都算作误检。"),
             text("Correct what writes them.", "请修正写出它们的程序。"),
         ),
         (
             "beyond-picture", outside,
-            ("{m}: {n} of {t} boxes reach beyond their picture (first: picture {a}); they are compared as they are, as COCO does it.",
+            ("{m}: {n} of {t} boxes {n:|reaches|reach} beyond {n:|its|their} picture (first: picture {a}); {n:|it is compared as it is|they are compared as they are}, as COCO does it.",
              "{m}：{t} 个框中有 {n} 个超出图片边界（第一处：图片 {a}），按原样比较，与 COCO 的做法相同。"),
             text("Cut boxes at the edge of the picture.", "请把框裁剪到图片边缘以内。"),
         ),
         (
             "repeated-detection", doubled,
-            ("{m}: {n} of {t} detections repeat another one exactly (first: picture {a}); each counts as found twice, as COCO does it.",
+            ("{m}: {n} of {t} detections {n:|repeats|repeat} another one exactly (first: picture {a}); each counts as found twice, as COCO does it.",
              "{m}：{t} 条检测中有 {n} 条与另一条完全相同（第一处：图片 {a}），按重复检测计，与 COCO 的做法相同。"),
             text("Check how the file was put together.", "请检查文件是如何合并的。"),
         ),
@@ -203,7 +203,7 @@ def _amounts(name: str, rows: Rows, gold: Gold) -> list[Problem]:
             Problem(
                 "without-detections",
                 text(
-                    "{m}: {n} of {t} pictures have no detection (first: {a}); everything in them counts as missed.",
+                    "{m}: {n} of {t} pictures {n:|has|have} no detection (first: {a}); everything in {n:|it|them} counts as missed.",
                     "{m}：{t} 张图片中有 {n} 张没有任何检测（第一张：{a}），其中的物体都算作漏检。",
                     m=name, n=len(without), t=len(gold.names), a=without[0],
                 ),

@@ -51,7 +51,7 @@ def check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
         if len(empty):
             lines.append(
                 text(
-                    "Column '{c}' is empty or NaN in {n} of {m} rows (the first: row {r}).",
+                    "Column '{c}' is empty or NaN in {n} of {m} {m:|row|rows} (the first: row {r}).",
                     "“{c}”列在 {m} 行中有 {n} 行为空或为 NaN（第一处：第 {r} 行）。",
                     c=name,
                     n=len(empty),

@@ -59,7 +59,7 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
             Problem(
                 "rounded-probabilities",
                 text(
-                    "Probabilities of {n} rows add up to one only roughly (off by up to {d:.4f}): taken as rounding and scaled to one.",
+                    "Probabilities of {n} {n:|row|rows} add up to one only roughly (off by up to {d:.4f}): taken as rounding and scaled to one.",
                     "有 {n} 行的概率之和只是近似等于一（最多相差 {d:.4f}）：视为舍入误差，已按比例归一。",
                     n=int((far > 1e-4).sum()),
                     d=far.max(),
@@ -148,7 +148,7 @@ def keep_common(
 def _too_few_common(kept: int, n: int, listed: str, otherwise: Text) -> DataError:
     return DataError(
         text(
-            "Only {k} of {n} examples have a prediction of every model. Most are missing from: {l}.",
+            "Only {k} of {n} examples {k:|has|have} a prediction of every model. Most are missing from: {l}.",
             "{n} 个样本中只有 {k} 个具备所有模型的预测。缺失最多的是：{l}。",
             k=kept,
             n=n,
@@ -356,7 +356,7 @@ def _ties(answers: Sequence[Answers]) -> list[Problem]:
         Problem(
             "tied-probabilities",
             text(
-                "{k} of {n} predictions give their greatest probability to several classes; the first of these in the order of the "
+                "{k} of {n} predictions {k:|gives its|give their} greatest probability to several classes; the first of these in the order of the "
                 "classes, or the column prediction, counts as the decision.",
                 "{n} 个预测中有 {k} 个将最大概率同时给了多个类别；以 prediction 列为准，没有该列则取类别顺序中靠前者作为判断。",
                 k=tied,

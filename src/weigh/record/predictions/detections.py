@@ -119,7 +119,7 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
     if len(content) and not (pictures >= 0).any():
         raise DataError(
             text(
-                "{p}: none of its {n} detections belongs to a picture of {g} (pictures here: {a}; there: {b}).",
+                "{p}: {n:|its only detection does not belong|none of its {n} detections belongs} to a picture of {g} (pictures here: {a}; there: {b}).",
                 "{p}：其 {n} 条检测没有一条属于 {g} 中的图片（此处的图片：{a}；彼处：{b}）。",
                 p=path, n=len(content), g=gold.file, a=_some(_called(row, "file_name", "image_id") for row in content),
                 b=_some(gold.names if isinstance(content[0].get("file_name"), str) else gold.pictures),
@@ -152,7 +152,7 @@ def _check_counting(path: Path, content: Sequence[Mapping[str, Any]], pictures: 
     if shift is not None:
         raise DataError(
             text(
-                "{p}: image_id counts from another number than {g}: {n} of {k} detections are of pictures that are not there, and moved by {s} all of them are.",
+                "{p}: image_id counts from another number than {g}: {n} of {k} detections {n:|is of a picture that is|are of pictures that are} not there, and moved by {s} all of them are.",
                 "{p}：image_id 与 {g} 的编号起点不同：{k} 条检测中有 {n} 条属于其中没有的图片，把编号移动 {s} 后则全部都在。",
                 p=path, g=gold.file, n=int((pictures < 0).sum()), k=len(content), s=f"{-shift:+d}",
             ),
@@ -209,7 +209,7 @@ def _strangers(name: str, content: Sequence[Mapping[str, Any]], pictures: np.nda
         Problem(
             "other-pictures",
             text(
-                "{m}: {n} of {t} detections are of {k} pictures that {g} does not have ({a}); they do not count.",
+                "{m}: {n} of {t} detections {n:|is|are} of {k} {k:|picture|pictures} that {g} does not have ({a}); {n:|it does|they do} not count.",
                 "{m}：{t} 条检测中有 {n} 条属于 {g} 没有的 {k} 张图片（{a}），不计入。",
                 m=name, n=len(outside), t=len(content), k=len(set(map(str, outside))), g=gold.file, a=_some(outside),
             ),
@@ -251,7 +251,7 @@ def _unknown_classes(
         Problem(
             "unlabelled-class",
             text(
-                "{m}: {n} of {t} detections are of categories that {g} does not have ({a}); they do not count.",
+                "{m}: {n} of {t} detections {n:|is of a category|are of categories} that {g} does not have ({a}); {n:|it does|they do} not count.",
                 "{m}：{t} 条检测中有 {n} 条属于 {g} 没有的类别（{a}），不计入。",
                 m=name, n=len(strange), t=len(content), g=gold.file, a=ids,
             ),

@@ -184,7 +184,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
         at = theirs[len(ours)].line if more else ours[len(theirs)]
         raise DataError(
             text(
-                "{p} has {a} sentences, the gold file {g} has {b}. The first without a counterpart begins on line {l} of {w}.",
+                "{p} has {a} {a:|sentence|sentences}, the gold file {g} has {b}. The first without a counterpart begins on line {l} of {w}.",
                 "{p} 有 {a} 个句子，标准答案 {g} 有 {b} 个。第一个没有对应的句子始于 {w} 的第 {l} 行。",
                 p=path,
                 a=len(theirs),
@@ -200,7 +200,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
         a_line, b_line, a, b = respelt[0]
         raise DataError(
             text(
-                "{p} holds another text: {n} of {t} tokens differ from the gold file (first: line {l}, '{b}' where line {k} of {g} has '{a}').",
+                "{p} holds another text: {n} of {t} tokens {n:|differs|differ} from the gold file (first: line {l}, '{b}' where line {k} of {g} has '{a}').",
                 "{p} 是另一份文本：{t} 个词中有 {n} 个与标准答案不同（第一处：第 {l} 行的“{b}”，{g} 第 {k} 行为“{a}”）。",
                 p=path,
                 n=len(respelt),

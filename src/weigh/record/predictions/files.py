@@ -138,7 +138,7 @@ def _labels_elsewhere(folders: Sequence[Path], labels: Sequence[Path], alone: Se
     """Not as many files of labels as test sets."""
     if alone:
         return DataError(
-            text("{n} files of labels were given for arrays of one test set.", "为同一测试集的数组给出了 {n} 个标签文件。", n=len(labels)),
+            text("{n} {n:|file of labels was|files of labels were} given for arrays of one test set.", "为同一测试集的数组给出了 {n} 个标签文件。", n=len(labels)),
             do=text(
                 "Give one file of labels; for several test sets give a folder of arrays for each.",
                 "请只给出一个标签文件；若有多个测试集，请为每个测试集给出一个数组文件夹。",
@@ -146,7 +146,7 @@ def _labels_elsewhere(folders: Sequence[Path], labels: Sequence[Path], alone: Se
         )  # fmt: skip
     return DataError(
         text(
-            "{f} folders of predictions were given, and {n} files of labels.",
+            "{f} {f:|folder of predictions was|folders of predictions were} given, and {n} {n:|file|files} of labels.",
             "给出了 {f} 个预测文件夹，却有 {n} 个标签文件。",
             f=len(folders),
             n=len(labels),

@@ -64,7 +64,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
             if len(numbers) != len(labels_of):
                 raise DataError(
                     text(
-                        "{f} has {n} predictions, {t} has {m} labels.",
+                        "{f} has {n} {n:|prediction|predictions}, {t} has {m} {m:|label|labels}.",
                         "{f} 有 {n} 个预测，{t} 却有 {m} 个标签。",
                         f=file,
                         n=len(numbers),
@@ -109,7 +109,7 @@ def _check_alike(answers: Sequence[Answers], width: int) -> None:
         if answer.probabilities is not None and answer.probabilities.shape[1] != width:
             raise DataError(
                 text(
-                    "{m} gives probabilities of {k} classes; there are {w}.",
+                    "{m} gives probabilities of {k} {k:|class|classes}; there are {w}.",
                     "{m} 给出了 {k} 个类别的概率，而类别共有 {w} 个。",
                     m=answer.model,
                     k=answer.probabilities.shape[1],

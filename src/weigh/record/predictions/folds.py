@@ -100,7 +100,7 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
                 Problem(
                     "split-group",
                     text(
-                        "{k} of {n} groups stand in several folds: their examples were on both sides of a split, so scores may be too good.",
+                        "{k} of {n} groups {k:|stands|stand} in several folds: {k:|its|their} examples were on both sides of a split, so scores may be too good.",
                         "{n} 个组中有 {k} 个分散在多个折中：同组样本出现在划分的两侧，得分可能偏高。",
                         k=len(torn),
                         n=int(group.max()) + 1,
@@ -140,7 +140,7 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
             Problem(
                 "class-in-fold",
                 text(
-                    "{k} of {n} folds lack examples of some class: scores within these folds leave that class out.",
+                    "{k} of {n} folds {k:|lacks|lack} examples of some class: scores within these folds leave that class out.",
                     "{n} 折中有 {k} 折缺少某个类别的样本：这些折内的得分不包含该类别。",
                     k=lacking,
                     n=total,

@@ -55,7 +55,7 @@ def read_once(
     problem = Problem(
         "repeated-prediction",
         text(
-            "{n} of {m} rows repeat another row exactly; each is read once.",
+            "{n} of {m} rows {n:|repeats|repeat} another row exactly; each is read once.",
             "{m} 行中有 {n} 行与另一行完全相同，只读取一次。",
             n=len(again),
             m=len(frame),

@@ -353,7 +353,7 @@ def _probabilities(frame: pl.DataFrame, probable: list[str]) -> tuple[np.ndarray
         row, column = np.argwhere(wrong)[0]
         raise DataError(
             text(
-                "{n} of {m} rows have no finite number in a p: column (the first: row {r}, {c}: {v}).",
+                "{n} of {m} rows {n:|has|have} no finite number in a p: column (the first: row {r}, {c}: {v}).",
                 "{m} 行中有 {n} 行的 p: 列不是有限数值（第一处：第 {r} 行，{c}：{v}）。",
                 n=int(wrong.any(axis=1).sum()),
                 m=len(frame),

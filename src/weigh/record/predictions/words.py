@@ -56,7 +56,7 @@ def misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence)
         at = min(len(own.tokens), len(sentence.tokens)) - 1
     return DataError(
         text(
-            "{p}: the sentence on line {l} has {a} tokens; in the gold file {g} it begins on line {k} and has {b}. They part at line {x} "
+            "{p}: the sentence on line {l} has {a} {a:|token|tokens}; in the gold file {g} it begins on line {k} and has {b}. They part at line {x} "
             "('{t}').",
             "{p}：第 {l} 行开始的句子有 {a} 个词；在标准答案 {g} 中它始于第 {k} 行，有 {b} 个词。两者从第 {x} 行（“{t}”）起不同。",
             p=path,
