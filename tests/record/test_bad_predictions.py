@@ -61,7 +61,7 @@ def half_of_the_examples(rows):
         (spoil_label, "'label' differs between the rows of one example for 1 of 300"),
         (empty_label, r"'label' is empty or NaN in 1 of 600 rows \(the first: row 6\)"),
         (logits, r"in 7 of 600 rows \(the first: row 1, sum 1\)"),
-        (not_a_number, r"1 of 600 rows have no finite number in a p: column \(the first: row 4, p:bee: nan\)"),
+        (not_a_number, r"1 of 600 rows has no finite number in a p: column \(the first: row 4, p:bee: nan\)"),
         (word_for_a_number, "p:bee: 0,7"),
         (contradict, "2 rows contradict another row of the same example, model and run"),
         (no_column_of_a_class, "No p: column stands for these classes: bee"),

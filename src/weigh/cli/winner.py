@@ -95,7 +95,7 @@ def predict(
     if written.failed == written.rows:
         raise DataError(
             text(
-                "{n:|The only input could not|None of the {n} inputs could} be read.",
+                "None of the {n} {n:|input|inputs} could be read.",
                 "{n} 个输入全都无法读取。",
                 n=written.rows,
             ),

@@ -62,7 +62,7 @@ class Number(Kind):
             if part_name == "train" and n and (not others or (others < FEW_OTHERS and others * 5 < n)):
                 what = (
                     text(
-                        "{n:|The only training label is|All {n} training labels are} {v:g}.",
+                        "All {n} training labels are {v:g}.",
                         "全部 {n} 个训练标签都是 {v:g}。",
                         n=n,
                         v=values[0],

@@ -26,7 +26,7 @@ def test_where_pixels_begin_is_told_from_a_zero(tmp_path, origin, taken, told):
 def test_a_single_zero_does_not_move_all_boxes(tmp_path):
     mixed = {p: [(c, max(x, 1), max(y, 1), r, b) for c, x, y, r, b in boxes] for p, boxes in TRUTH.items()}
     examples, problems = read(write_voc(tmp_path, mixed | {"8": [("cat", 0, 9, 20, 20)]}))
-    assert "1 boxes begin at 0" in problems["origin"].sentence.en
+    assert "1 box begins at 0" in problems["origin"].sentence.en
     assert problems["origin"].severity == "warning"
     assert boxes_of(examples, "0")[0][1:3] == (0, 0)
 

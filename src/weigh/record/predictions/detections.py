@@ -119,7 +119,7 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
     if len(content) and not (pictures >= 0).any():
         raise DataError(
             text(
-                "{p}: {n:|its only detection does not belong|none of its {n} detections belongs} to a picture of {g} (pictures here: {a}; there: {b}).",
+                "{p}: none of its {n} {n:|detection|detections} belongs to a picture of {g} (pictures here: {a}; there: {b}).",
                 "{p}：其 {n} 条检测没有一条属于 {g} 中的图片（此处的图片：{a}；彼处：{b}）。",
                 p=path, n=len(content), g=gold.file, a=_some(_called(row, "file_name", "image_id") for row in content),
                 b=_some(gold.names if isinstance(content[0].get("file_name"), str) else gold.pictures),
