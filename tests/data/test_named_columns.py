@@ -13,6 +13,7 @@ from weigh.data.pictures.index import read_images
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.sentences.index import read_tokens
 from weigh.data.texts.index import read_texts
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError, SpecError
 from weigh.kinds.boxes import BOXES
 from weigh.kinds.label import LABEL
@@ -191,6 +192,26 @@ def test_names_inside_the_data_of_label_studio(tmp_path):
     examples, _ = read_tokens(DataSpec(train=str(tmp_path / "data.jsonl"), columns=asked))
     assert {row[:3] for row in examples.rows} == {("Anna", "saw", "Oslo")}
     assert (examples.part == "test").sum() == 2
+
+
+def test_labels_inside_the_data_of_label_studio(tmp_path):
+    """Spans and lists that were imported with the texts; what was annotated does not count then."""
+
+    def spans(i, _):
+        annotated = [{"result": [{"value": {"start": 0, "end": 4, "labels": ["PER"]}}]}]
+        return {"data": {"body": f"Anna saw Oslo {i}", "gold": [[9, 13, "LOC"]], "part_of": PARTS[i]}, "annotations": annotated}  # fmt: skip
+
+    def lists(i, _):
+        return {"data": {"pieces": ["Anna", "saw", f"Oslo{i}"], "gold": ["O", "O", "B-LOC"], "part_of": PARTS[i]}}
+
+    for text, make in (("body", spans), ("pieces", lists)):
+        _objects_with_parts(tmp_path / "data.jsonl", make, "note")
+        asked = {"text": text, "label": "gold", "split": "part_of"}
+        examples, _ = read_tokens(DataSpec(train=str(tmp_path / "data.jsonl"), columns=asked))
+        assert examples.classes == ("LOC",)
+        assert read_new_texts(tmp_path / "data.jsonl", examples.written, tokens=True) == [
+            tuple(r) for r in examples.rows
+        ]
 
 
 # Texts and pictures -------------------------------------------------------------------------------------------------

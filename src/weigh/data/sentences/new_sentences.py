@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.sentences.columns import column_tokens, has_tagged_lines
-from weigh.data.sentences.objects import TEXT, TOKENS, WORD, as_object, json_objects, list_columns, names_in, text_of
+from weigh.data.sentences.objects import (
+    TEXT,
+    TOKENS,
+    WORD,
+    as_object,
+    json_objects,
+    lifted,
+    list_columns,
+    names_in,
+    text_of,
+)
 from weigh.data.sentences.tables import are_words, table_sentences
 from weigh.data.tables.table_files import (
     JSON,
@@ -175,7 +185,9 @@ def _from_json(content: str, path: Path, asked: str | None) -> Sentences:
     """Objects with tokens or with a text, in any layout that is read for training; lists of tokens; texts."""
     numbered = list(json_objects(path, content))
     asked = asked if asked in names_in(numbered) else None
-    chosen = list_columns([row for _, row in numbered], None if asked is None else ColumnsSpec(text=asked))
+    wanted = None if asked is None else ColumnsSpec(text=asked)
+    numbered = [(number, lifted(row, wanted)) for number, row in numbered]
+    chosen = list_columns([row for _, row in numbered], wanted)
     usual = TOKENS if asked is None else (asked,)
     named = (*([chosen[0]] if chosen else []), *usual)
     return [_sentence(row, named, path, number, asked) for number, row in numbered]

@@ -26,7 +26,7 @@ from weigh.errors import DataError, reason_of
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "as_object", "asked_names", "holds_sentences", "json_objects", "list_columns", "names_in", "row_blocks", "text_of"]  # fmt: skip
+__all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "as_object", "asked_names", "holds_sentences", "json_objects", "lifted", "list_columns", "names_in", "row_blocks", "text_of"]  # fmt: skip
 
 WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
 TOKENS = ("tokens", "words", "token", "word", "text", "sentence", "chars", "tokens_list")
@@ -71,8 +71,8 @@ def row_blocks(numbered: Sequence[tuple[int, Any]], wanted: ColumnsSpec | None =
     Args:
         wanted: What the user calls texts (or tokens) and labels.
     """
-    rows = [row for _, row in numbered]
-    names = list_columns(rows, wanted)
+    numbered = [(number, lifted(row, wanted)) for number, row in numbered]
+    names = list_columns([row for _, row in numbered], wanted)
     blocks = Blocks(columns=names or ())
     every = {number: spans for number, row in numbered if (spans := _spans_of(row, wanted=wanted)) is not None}
     blocks.counting = counting = counting_of(list(every.values()))
@@ -165,7 +165,7 @@ def names_in(numbered: Sequence[tuple[int, Any]]) -> list[str]:
 
 def holds_sentences(rows: Sequence[Any], wanted: ColumnsSpec | None = None) -> bool:
     """Whether most rows are sentences with tags or with spans."""
-    sample = rows[:50]
+    sample = [lifted(row, wanted) for row in rows[:50]]
     names = list_columns(sample, wanted)
     sentences = sum(
         (names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])))
@@ -236,6 +236,14 @@ def as_object(row: Any) -> dict[str, Any] | None:
     if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
         return {"text": row[0], **row[1]}
     return row if isinstance(row, dict) else None
+
+
+def lifted(row: Any, wanted: ColumnsSpec | None) -> Any:
+    """The object with what the user names of it, where Label Studio keeps that one level deeper."""
+    if not isinstance(row, dict) or not isinstance(row.get("data"), dict):
+        return row
+    inner = {n: row["data"][n] for n in asked_names(wanted) if n is not None and n not in row and n in row["data"]}
+    return {**row, **inner} if inner else row
 
 
 def text_of(row: dict[str, Any], asked: str | None = None) -> str | None:
