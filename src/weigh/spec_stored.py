@@ -19,7 +19,7 @@ from weigh.models.address import parse_address
 from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_yaml import resolve_paths
 
-__all__ = ["StoredSpec", "dump_stored", "stored_spec"]
+__all__ = ["dump_stored", "stored_spec"]
 
 Place = tuple[str | int, ...]
 ALONE = ("name",)  # settings that stand in no section
