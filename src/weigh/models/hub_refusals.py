@@ -155,6 +155,12 @@ def refusal_of(error: Exception, repository: str, revision: str | None) -> Refus
             text("{u} has switched {r} off", "{u} 已停用 {r}", u=hub, r=repository),
             text("Choose another model: `weigh models 'hf:*'`", "请换用其他模型：`weigh models 'hf:*'`"),
         )
+    as_it_reads = text("{u}/{r}: {e}", "{u}/{r}：{e}", u=hub, r=repository, e=reason_of(error, 160))
+    return _by_status(error, status, hub, repository) or _by_kind(error, kinds, hub, repository) or Refusal(as_it_reads)
+
+
+def _by_status(error: Exception, status: int, hub: str, repository: str) -> Refusal | None:
+    """What a status of HTTP says that the hub answered with."""
     if status in (401, 403):
         return Refusal(
             text("{u} does not accept your token for {r}", "{u} 不接受您访问 {r} 的令牌", u=hub, r=repository),
@@ -182,6 +188,11 @@ def refusal_of(error: Exception, repository: str, revision: str | None) -> Refus
                 "请几分钟后再次运行同一命令，或将 HF_ENDPOINT 设为镜像。",
             ),
         )
+    return None
+
+
+def _by_kind(error: Exception, kinds: set[str], hub: str, repository: str) -> Refusal | None:
+    """What went wrong with an answer, or on its way; `kinds` are the names of the error's classes."""
     if isinstance(error, WrongContentError):
         return Refusal(
             text(
@@ -225,7 +236,7 @@ def refusal_of(error: Exception, repository: str, revision: str | None) -> Refus
                 "请再次运行同一命令，或将 HF_ENDPOINT 设为镜像。",
             ),
         )
-    return Refusal(text("{u}/{r}: {e}", "{u}/{r}：{e}", u=hub, r=repository, e=reason_of(error, 160)))
+    return None
 
 
 def _gated(hub: str, repository: str) -> Refusal:

@@ -121,6 +121,13 @@ def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list
             else:
                 kept.append(candidate)
                 seen |= keys
+    problems = [*_other_versions(versions, kept, folder), *_of_no_part(candidates, folder)]
+    kept.sort(key=lambda c: natural_key(c.path.name))
+    return sorted(kept, key=lambda c: ("train", "val", "test").index(c.part or "train")), problems
+
+
+def _other_versions(versions: Sequence[Candidate], kept: Sequence[Candidate], folder: Path) -> list[Problem]:
+    """The note on files that hold the examples of others."""
     problems = []
     if versions:
         chosen = ", ".join(c.path.name for c in kept)
@@ -141,6 +148,12 @@ def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list
                 severity="note",
             )
         )
+    return problems
+
+
+def _of_no_part(candidates: Sequence[Candidate], folder: Path) -> list[Problem]:
+    """The note on files whose name says no part."""
+    problems = []
     unnamed = [c.path.relative_to(folder).as_posix() for c in candidates if c.part is None]
     if unnamed:
         problems.append(
@@ -155,8 +168,7 @@ def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list
                 severity="note",
             )
         )
-    kept.sort(key=lambda c: natural_key(c.path.name))
-    return sorted(kept, key=lambda c: ("train", "val", "test").index(c.part or "train")), problems
+    return problems
 
 
 def _later_first(name: str) -> tuple:

@@ -133,6 +133,35 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
         DataError: Sentences are missing, or one has other tokens.
     """
     file = read_token_file(path, columns, tagged=False, encoding=encoding)
+    _check_readable(file)
+    kept, respelt = [], []
+    theirs, ours = file.sentences, _blocks(truth)
+    used = {s.line: s for s in truth.sentences}
+    lengths = {s.line: len(s.tokens) for s in truth.sentences}
+    of_spans = truth.scheme == file.scheme == "spans"
+    for line, sentence in zip(ours, theirs, strict=False):
+        if of_spans and line in used and same_text(sentence, used[line]):
+            kept.append(sentence)
+            continue
+        if line in used and len(sentence.tokens) != lengths[line]:
+            raise misfit(path, truth.path, line, sentence, used[line])
+        if line in used:
+            kept.append(sentence)
+            respelt += [
+                (a_line, b_line, a, b)
+                for a_line, b_line, a, b in zip(
+                    used[line].lines, sentence.lines, used[line].tokens, sentence.tokens, strict=True
+                )
+                if compose(a) != compose(b)
+            ]
+    _check_counterparts(path, truth, theirs, ours)
+    _check_spelling(path, truth, respelt)
+    return Aligned(name, path, file.encoding, kept, file.blocks, respelt)
+
+
+def _check_readable(file: TokenFile) -> None:
+    """Every line is a token with a tag, and every text can be used; else a DataError."""
+    path = file.path
     if file.bad:
         line, content = next(iter(file.bad.items()))
         raise DataError(
@@ -159,26 +188,10 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             ),
             do=UNFIT[word].do,
         )
-    theirs, ours = file.sentences, _blocks(truth)
-    used = {s.line: s for s in truth.sentences}
-    lengths = {s.line: len(s.tokens) for s in truth.sentences}
-    kept, respelt = [], []
-    of_spans = truth.scheme == file.scheme == "spans"
-    for line, sentence in zip(ours, theirs, strict=False):
-        if of_spans and line in used and same_text(sentence, used[line]):
-            kept.append(sentence)
-            continue
-        if line in used and len(sentence.tokens) != lengths[line]:
-            raise misfit(path, truth.path, line, sentence, used[line])
-        if line in used:
-            kept.append(sentence)
-            respelt += [
-                (a_line, b_line, a, b)
-                for a_line, b_line, a, b in zip(
-                    used[line].lines, sentence.lines, used[line].tokens, sentence.tokens, strict=True
-                )
-                if compose(a) != compose(b)
-            ]
+
+
+def _check_counterparts(path: Path, truth: TokenFile, theirs: Sequence[Sentence], ours: Sequence[int]) -> None:
+    """There are as many sentences as in the gold file; `ours` are the first lines of those; else a DataError."""
     if len(theirs) != len(ours):
         more = len(theirs) > len(ours)
         at = theirs[len(ours)].line if more else ours[len(theirs)]
@@ -195,6 +208,10 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             ),
             do=ALIGN,
         )
+
+
+def _check_spelling(path: Path, truth: TokenFile, respelt: Sequence[tuple[int, int, str, str]]) -> None:
+    """Hardly any token is another than in the gold file; else a DataError."""
     tokens = sum(len(s.tokens) for s in truth.sentences)
     if len(respelt) > OTHERWISE * tokens:
         a_line, b_line, a, b = respelt[0]
@@ -213,7 +230,6 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec, encodi
             ),
             do=ALIGN,
         )
-    return Aligned(name, path, file.encoding, kept, file.blocks, respelt)
 
 
 def _in_the_same_words(truth: TokenFile, answers: Sequence[Aligned]) -> tuple[TokenFile, list[Aligned]]:
