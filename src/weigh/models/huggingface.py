@@ -114,7 +114,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
 
 
 def refuse_timm(address: Address, settings: dict[str, Any]) -> None:
-    """timm's repositories are timm's to read.
+    """Raise an error for a repository of timm, whose models the source `timm:` reads.
 
     Raises:
         ModelError: Says under which address.

@@ -70,7 +70,7 @@ def read_onnx(path: Path) -> Any:
 
 
 def _check_calls(model: Any, own: set[tuple[str, str]], path: Path) -> None:
-    """Calls are written out: functions that call each other would never end."""
+    """Raise an error for functions that call each other: calls are written out, and these would never end."""
     names = {f"{domain}.{name}" for domain, name in own}
 
     def called(nodes: Iterable[Any]) -> list[str]:
@@ -94,7 +94,7 @@ def _check_calls(model: Any, own: set[tuple[str, str]], path: Path) -> None:
 
 
 def _check_operations(nodes: Iterable[Any], path: Path, own: set[tuple[str, str]]) -> None:
-    """Operations of ONNX alone, and none that may go on for ever."""
+    """Raise an error for operations that are not of ONNX itself, or that may go on for ever."""
     for node in operations_in(nodes):
         if (node.domain, node.op_type) in own:
             continue

@@ -17,7 +17,7 @@ __all__ = ["Call", "Graph", "Untranslatable", "Value", "places_of", "read_graph"
 
 
 class Untranslatable(Exception):
-    """Keras can compute this model, this house cannot."""
+    """A model that Keras can compute and of which weigh has no torch layers that compute the same."""
 
     def __init__(self, reason: Text) -> None:
         self.reason = reason

@@ -110,7 +110,7 @@ def cleaned(config: Any, address: str) -> dict[str, Any]:
 
 
 def _check_plain(config: Any, address: str) -> None:
-    """More values than any model has."""
+    """Raise an error where there are more values than any model has."""
     waiting, seen = [config], 0
     while waiting:
         value = waiting.pop()

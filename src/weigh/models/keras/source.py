@@ -72,7 +72,7 @@ def names(pattern: str) -> list[str]:
 
 
 def cached(name: str) -> bool:
-    """Its weights lie where Keras keeps what it has downloaded."""
+    """Whether the weights of an application lie where Keras keeps what it has downloaded."""
     wanted = re.compile(
         rf"(weights)?{name.lower()}(|weights.*|10224tf|22410float)"
     )  # MobileNet and MobileNetV3 have names of their own

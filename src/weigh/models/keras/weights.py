@@ -114,7 +114,7 @@ def opened_weights(path: Path, address: str) -> Iterator[Any]:
 
 
 def check_fits(path: Path, parameters: int, address: str) -> None:
-    """A network whose numbers cannot stand in the file.
+    """Raise an error for a network whose numbers cannot stand in the file.
 
     Raises:
         ModelError: Names both sizes.

@@ -96,7 +96,7 @@ def _called(node: Node, graph: Graph) -> set[str]:
 
 
 def _check_calls(nodes: list[Node], called: set[str], graph: Graph) -> None:
-    """TensorFlow writes calls out: functions that call each other would never end.
+    """Raise an error for functions that call each other: TensorFlow writes calls out, and these would never end.
 
     Raises:
         ProtobufError: They do, or it would be far too much.
