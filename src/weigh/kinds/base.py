@@ -256,7 +256,7 @@ class Kind:
         return stored
 
     def bytes_of(self, target: np.ndarray) -> bytes:
-        """The same only for the same targets: part of the fingerprint of the data."""
+        """Bytes that only the same targets give: part of the fingerprint of the data."""
         return np.ascontiguousarray(target).tobytes()
 
     # ---- answers

@@ -119,7 +119,7 @@ def _find_cut(
 def _cut_before(
     output: str, made_by: Callable[[str], Step | None], constant: Callable[[str], np.ndarray | None]
 ) -> Cut | None:
-    """None: an output that is neither a head's nor features."""
+    """Before the linear layer that makes this output, or at the output itself where that is features; None where it is neither."""
     tensor, logits, answering, passing = output, output, False, PASSING
     for _ in range(LONGEST):
         step = made_by(tensor)

@@ -17,7 +17,7 @@ __all__ = ["Call", "Graph", "Untranslatable", "Value", "places_of", "read_graph"
 
 
 class Untranslatable(Exception):
-    """A model that Keras can compute and of which weigh has no torch layers that compute the same."""
+    """Keras can compute this model, but weigh has no torch layers for some of its layers."""
 
     def __init__(self, reason: Text) -> None:
         self.reason = reason

@@ -317,7 +317,7 @@ def _places_of(model: dict[str, Any], path: tuple[str, ...], before: str) -> dic
 def _difference(
     network: KerasNetwork, reference: Reference, preparation: Preprocessing, *, blue_first: bool = False
 ) -> float:
-    """Between both for two pictures of noise, as a share of the greatest number."""
+    """The greatest difference of the two models' numbers for two pictures of noise, as a share of the greatest number."""
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 256, (2, preparation.size, preparation.size, 3), generator=generator, dtype=torch.uint8)
     batch = preparation.normalise(pictures)

@@ -194,7 +194,7 @@ def _with_models(paths: Sequence[Path], frames: Sequence[pl.DataFrame]) -> list[
 
 
 def _check_text(path: Path) -> None:
-    """A workbook is a packed folder, and so are arrays: their first bytes say so."""
+    """Raise an error for a workbook or arrays, which are packed folders, as their first bytes say."""
     try:
         with open_regular(path) as file:
             packed = file.read(4) == b"PK\x03\x04"
