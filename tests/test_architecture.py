@@ -22,6 +22,7 @@ FILE_NAME = re.compile(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.py|docs/[\w/-]+\.md)\
 EMPTY_NAMES = {"found", "said", "how"}  # they say that there is a value, not what it holds
 # attributes of the layers of keras are part of a hash
 NAMED_LATER = ("keras",)
+WITHOUT_ALL = {"execute", "findings", "plan", "stats"}  # rooms that offer names which are missing in their `__all__`
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "manager", "handler"}
 
 
@@ -84,6 +85,25 @@ def _check_source(path: Path) -> None:
             }
             if path.name != "__init__.py":
                 assert set(names) <= defined, set(names) - defined
+
+
+def test_all_holds_what_other_modules_import():
+    offered = {
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts): set(ast.literal_eval(node.value))
+        for path in SOURCES
+        for node in tree_of(path).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+    }
+    modules = {".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in SOURCES}
+    missing = {
+        f"{node.module}.{alias.name}"
+        for path in SOURCES
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and node.module in offered
+        for alias in node.names
+        if alias.name not in offered[node.module] and f"{node.module}.{alias.name}" not in modules
+    }
+    assert {name for name in missing if name.split(".")[1] not in WITHOUT_ALL} == set()
 
 
 def _isort_key(name: str) -> tuple:
