@@ -46,6 +46,18 @@ def test_a_rising_curve_promises_a_gain():
     assert found.figure.rows[-1]["stage"] == "predicted"
 
 
+def test_a_curve_that_rises_ever_faster_may_gain_more_than_the_last_doubling_and_no_more_than_is_left():
+    results = study((0.11, 0.28, 0.6, 1.2))
+    (found,) = curve.find(results)
+    check(found, results)
+    assert "up to twice" in found.assumptions[0].detail.en
+    gain, present = found.estimates["gain"], found.estimates["present"]
+    assert gain.value <= 100 * (1 - present.value) + 1e-9
+    assert found.estimates["predicted_score"].value <= 1
+    (usual,) = curve.find(study((0.3, 0.9, 1.5, 2.1)))
+    assert "not more" in usual.assumptions[0].detail.en
+
+
 def test_a_flat_curve_says_that_more_would_change_little():
     results = study((3.0, 3.0, 3.0, 3.0), n=4000, noise=0.1)
     (found,) = curve.find(results)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from tests.arrays import kind_of
@@ -62,6 +64,18 @@ def test_where_every_doubling_adds_more_than_the_last_one_the_next_may_too(c, si
     found = fit_curve(np.array(sizes), scores, covariance(spread=0.01, correlation=0.9, k=len(sizes)))
     assert found.gain.low < 0.07 < found.gain.high
     assert found.exponent.low < 0
+    assert found.quickens
+    assert not fit_curve(SIZES, 0.5 + 0.05 * np.log2(SIZES / 40), covariance(spread=1e-5)).quickens
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.sampled_from([0.003, 0.03]), st.floats(0, 1))
+def test_no_score_gains_more_than_is_left_above_it(scores, spread, present):
+    found = fit_curve(SIZES, np.array(scores), covariance(spread=spread), present=present)
+    assert -present - 1e-9 <= found.gain.value <= 1 - present + 1e-9
+    if found.gain.low is not None:
+        assert found.gain.low - 1e-9 <= found.gain.value <= found.gain.high + 1e-9
+        assert found.gain.high <= 1 - found.present.low + 1e-9
 
 
 @pytest.mark.parametrize("studies", [200, pytest.param(400, marks=pytest.mark.thorough)])

@@ -75,6 +75,11 @@ class LearningCurve:
         return self.misfit >= MISFIT
 
     @property
+    def quickens(self) -> bool:
+        """Whether laws in which every doubling adds more than the last one are averaged in."""
+        return bool(self.weights[EXPONENTS < 0].any())
+
+    @property
     def would_show_a_bend(self) -> bool:
         """Whether a curve that bends up again would have shown, and did not.
 
@@ -264,6 +269,10 @@ def fit_curve(
     ends = [now - half, now + half, *predicted]
     if unit == "score":
         ends = [min(max(end, lowest), 1.0) for end in ends]
+        # No score rises by more than is left above it, or above the lower end of its interval
+        value = min(max(gain[1], lowest - now), 1.0 - now)
+        low, high = np.clip(gain[[0, 2]], lowest - ends[1], 1.0 - ends[0])
+        gain = np.array([min(low, value), value, max(high, value)])
     method = f"power law averaged over its exponent, influence of {n_unit} and runs"
     cumulated = np.cumsum(weights)
     return LearningCurve(

@@ -118,10 +118,7 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
             Assumption(
                 name=text("The score follows a power law of the training examples", "得分随训练样本数按幂律变化"),
                 outcome="violated" if curve is not None and not fits else "unchecked",
-                detail=text(
-                    "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
-                    "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
-                ),
+                detail=_how_far_laws_go(curve),
             ),
             Assumption(
                 name=text("The further examples are like these", "新增样本与现有样本同类"),
@@ -137,6 +134,20 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
         next=_next(evidence, first, verdict),
         figure=_figure(evidence, measured),
         references=REFERENCES,
+    )
+
+
+def _how_far_laws_go(curve: LearningCurve | None) -> Text:
+    """What a law allows the next doubling to add."""
+    if curve is not None and curve.quickens:
+        return text(
+            "Averaged over power laws, also such in which every doubling adds more than the last one, as in these points: a gain may be up to twice "
+            "what the last doubling added.",
+            "对多条幂律曲线取平均，其中也包括每次翻倍带来的提升越来越大的曲线（这些点就是如此）：预测的提升最多可达上一次翻倍所带来提升的两倍。",
+        )
+    return text(
+        "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
+        "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
     )
 
 
