@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.calibration import measured
 from weigh.findings.calibration.stated import TOLERANCE, find, judge_error
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
@@ -77,6 +78,14 @@ def test_verdict_follows_the_interval(low, high, verdict):
     assert judge_error(Estimate(value=0.04, low=low, high=high)) == verdict
 
 
+def test_an_interval_beside_the_tolerance_is_written_on_its_side_of_it(monkeypatch):
+    beyond = Estimate(value=0.03, low=0.0102, high=0.0504)
+    monkeypatch.setattr(measured, "_at_least", lambda error, excess: beyond)
+    (finding,) = find(study(n=300))
+    assert "[0.0102, 0.0504]" in finding.sentence.en
+    assert "values on both sides of 0.05" in finding.sentence.en
+
+
 def test_both_languages_and_the_estimates_have_the_same_numbers():
     for temperature in (0.4, 1.0, 3.0):
         (finding,) = find(study(temperature=temperature, n=400))
@@ -106,15 +115,19 @@ def test_same_records_same_finding_and_failed_runs_are_survived():
     assert np.isfinite(finding.estimates["calibration_error"].value)
 
 
-def test_test_part_checks_the_temperature():
+@pytest.mark.parametrize(
+    ("n", "factor", "outcome"), [(2500, 3.0, "holds"), (40, 3.0, "unchecked"), (40, 30.0, "violated")]
+)
+def test_test_part_checks_the_temperature(n, factor, outcome):
+    """A few test examples whose wide interval overlaps that of the folds confirm nothing."""
     rng = np.random.default_rng(4)
-    logits = rng.normal(0, 2, size=(800, 3))
-    target = (LABEL.probabilities(logits).cumsum(axis=1) > rng.random((800, 1))).argmax(axis=1)
-    for factor, outcome in ((3.0, "holds"), (30.0, "violated")):
-        results = study(temperature=3.0, test={"good": (factor * logits).astype(np.float32)}, test_target=target)
-        (finding,) = find(results)
-        assert finding.assumptions[0].outcome == outcome
-        assert "calibration_error_test" in finding.estimates
+    logits = rng.normal(0, 2, size=(n, 3))
+    target = (LABEL.probabilities(logits).cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    results = study(temperature=3.0, test={"good": (factor * logits).astype(np.float32)}, test_target=target)
+    (finding,) = find(results)
+    assert finding.assumptions[0].outcome == outcome
+    assert "calibration_error_test" in finding.estimates
+    assert ("too few to confirm" in finding.assumptions[0].detail.en) == (outcome == "unchecked")
 
 
 def test_multilabel():

@@ -6,6 +6,8 @@ with a temperature that the other folds chose, so that nothing is judged on what
 
 from __future__ import annotations
 
+from typing import Literal
+
 from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -122,17 +124,17 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         )
     if tested is not None:
         estimates["calibration_error_test"] = tested
-        agrees = tested.high is None or tested.low is None or after.error.high is None or tested.low <= after.error.high
-        assumptions[0] = assumptions[0].model_copy(
-            update={
-                "outcome": "holds" if agrees else "violated",
-                "detail": text(
-                    "On the test part, which chose nothing, the refitted model with this temperature is off by {e}.",
-                    "测试部分没有参与任何选择；重新拟合的模型用这一温度，在测试部分上平均相差 {e}。",
-                    e=tested.format(),
-                ),
-            }
+        outcome = _on_test_as_in_folds(tested, after.error)
+        detail = text(
+            "On the test part, which chose nothing, the refitted model with this temperature is off by {e}.",
+            "测试部分没有参与任何选择；重新拟合的模型用这一温度，在测试部分上平均相差 {e}。",
+            e=tested.format(3, TOLERANCE),
         )
+        if outcome == "unchecked":
+            detail += text(
+                "These examples are too few to confirm it or to contradict it.", "这些样本太少，既不能证实也不能否定。"
+            )
+        assumptions[0] = assumptions[0].model_copy(update={"outcome": outcome, "detail": detail})
     return Finding(
         id="calibration",
         **asked("calibration", verdict),
@@ -143,6 +145,17 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         next=_next(verdict),
         **common,
     )
+
+
+def _on_test_as_in_folds(tested: Estimate, folds: Estimate) -> Literal["holds", "violated", "unchecked"]:
+    """Whether the refitted model is no further off than those of the folds: shown where all of the test part's interval is within theirs, or within
+    the tolerance. Two intervals that overlap show nothing.
+    """
+    if tested.low is None or tested.high is None or folds.high is None:
+        return "unchecked"
+    if tested.low > folds.high:
+        return "violated"
+    return "holds" if tested.high <= max(folds.high, TOLERANCE) else "unchecked"
 
 
 def _is_saved(results: Results) -> bool:
@@ -330,8 +343,8 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
 def _row(results: Results, name: str, described: Described) -> dict:
     return {
         "candidate": results.candidate(name).label,
-        "calibration_error_before": described.before.error.format(),
-        "calibration_error": described.after.error.format() if described.scaled else "–",
+        "calibration_error_before": described.before.error.format(3, TOLERANCE),
+        "calibration_error": described.after.error.format(3, TOLERANCE) if described.scaled else "–",
         "log_loss_before": described.before.log_loss.format(),
         "log_loss": described.after.log_loss.format() if described.scaled else "–",
         "brier_before": described.before.brier.format(),
