@@ -37,6 +37,29 @@ def test_a_leader_in_all_repeats():
     assert "stability:degenerate" not in found
 
 
+@pytest.mark.parametrize(
+    ("separations", "repeats", "verdict"),
+    [((2.0, 1.8), 3, "undecided"), ((2.0, 1.8), 5, "yes"), ((2.0, 0.5), 3, "yes"), ((2.0, 0.5), 2, "undecided")],
+)
+def test_three_repeats_prove_no_leader_that_the_comparison_does_not_show(separations, repeats, verdict):
+    """Of two equal candidates one leads in all of three repeats in one study of four."""
+    results, *_ = study(separations=separations, repeats=repeats)
+    spread = by_id(stability.find(results))["stability:spread"]
+    check(spread, results)
+    assert f"leads in {repeats} of {repeats} repeats" in spread.sentence.en
+    assert spread.verdict == verdict
+    assert (f"in one study of {2 ** (repeats - 1)}." in spread.sentence.en) == (verdict == "undecided")
+
+
+def test_who_is_level_with_another_does_not_lead():
+    """Two candidates without an error have no winner that other splits would give again."""
+    results, *_ = study(separations=(40.0, 40.0), repeats=5)
+    spread = by_id(stability.find(results))["stability:spread"]
+    check(spread, results)
+    assert "leads in 0 of 5 repeats. In 5 it is level with another." in spread.sentence.en
+    assert spread.verdict == "undecided"
+
+
 def test_one_repeat_cannot_tell():
     results, *_ = study(repeats=1)
     found = by_id(stability.find(results))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from weigh.stats.interval import between_folds, share_estimate
 __all__ = ["find"]
 
 CHURN = 5.0  # per cent of examples that may change their label between repeats without being called unstable
+# Of two candidates that are alike, whichever comes out best leads in all of five repeats in one study of 16, in all of three in one of four: so
+# five are enough to say that the winner stays, and three only where the comparisons show it to be better than every other candidate.
+ENOUGH, FEWEST = 5, 3
 SOURCES = {
     "split": text("training sample", "训练样本"),
     "init": text("initialisation", "初始化"),
@@ -65,7 +69,7 @@ def _spread(evidence: Evidence) -> Finding:
             n=len(folds),
         )
         sentence += _shares(evidence, winner, estimates)
-    leads: tuple[int, int, int] | None = None
+    leads: _Leads | None = None
     if len(repeats) > 1:
         estimates["sd_repeats"] = Estimate(
             value=factor * float(repeats.std(ddof=1)), n=len(repeats), n_unit="repeats", method="sd", unit=unit
@@ -91,9 +95,14 @@ def _spread(evidence: Evidence) -> Finding:
             else text("All repeats are identical.", "各次重复完全相同。")
         )
     if leads is not None:
-        estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
+        estimates["leads"], estimates["compared"] = count(leads.alone, "repeats"), count(leads.repeats, "repeats")
         sentence += _say_leads(evidence, leads, estimates)
-        verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
+        verdict = "no" if leads.alone + leads.level <= leads.repeats / 2 else "undecided"
+        if leads.alone == leads.repeats:
+            if leads.repeats >= ENOUGH or (leads.repeats >= FEWEST and _shown_best(evidence, winner)):
+                verdict = "yes"
+            else:
+                sentence += _too_few(leads.repeats, estimates)
         if verdict == "yes" and _may_lead(evidence, winner):
             verdict = "undecided"
             sentence += text(
@@ -211,8 +220,17 @@ def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
     )
 
 
-def _leads(evidence: Evidence, winner: str) -> tuple[int, int, int] | None:
-    """In how many of how many repeats the winner has the best score, and among how many candidates.
+class _Leads(NamedTuple):
+    """In how many of `repeats` the winner has the best score alone, and in how many it is level with another; among how many candidates."""
+
+    alone: int
+    level: int
+    repeats: int
+    candidates: int
+
+
+def _leads(evidence: Evidence, winner: str) -> _Leads | None:
+    """How often the winner leads; None where nothing can be compared.
 
     A score of some folds is no score of a repeat: only repeats count that are whole for all of these candidates, and only candidates that share several
     whole repeats with the winner.
@@ -231,8 +249,27 @@ def _leads(evidence: Evidence, winner: str) -> tuple[int, int, int] | None:
     shared = np.all([whole[name] & ~np.isnan(scores[name]) for name in compared], axis=0)
     if shared.sum() < 2:
         return None
-    best = np.max([scores[name][shared] for name in compared], axis=0)
-    return int((scores[winner][shared] >= best).sum()), int(shared.sum()), len(compared)
+    others = np.max([scores[name][shared] for name in compared if name != winner], axis=0)
+    ahead = scores[winner][shared] - others
+    level = np.abs(ahead) < 1e-12  # equal answers, added up in another order
+    return _Leads(int((~level & (ahead > 0)).sum()), int(level.sum()), int(shared.sum()), len(compared))
+
+
+def _shown_best(evidence: Evidence, winner: str) -> bool:
+    """Whether the comparisons show the winner to be better than every other candidate that shares whole repeats with it."""
+    pairs = evidence.comparisons
+    assert pairs is not None
+    return all(pairs.of(winner, name).relation == "better" for name in _beside(evidence, winner) if name != winner)
+
+
+def _too_few(repeats: int, estimates: dict[str, Estimate]) -> Text:
+    """What leading in all of a few repeats is worth."""
+    estimates["studies"] = count(2 ** (repeats - 1), "count")
+    return text(
+        "With so few repeats that is no proof: of two candidates that are alike, one leads in all of them in one study of {m}.",
+        "重复次数这么少，这还不算证明：两个不相上下的候选方案，每 {m} 项这样的研究中就有一项会出现其一始终领先。",
+        m=2 ** (repeats - 1),
+    )
 
 
 def _may_lead(evidence: Evidence, winner: str) -> bool:
@@ -254,16 +291,20 @@ def _beside(evidence: Evidence, winner: str) -> list[str]:
     ]
 
 
-def _say_leads(evidence: Evidence, leads: tuple[int, int, int], estimates: dict[str, Estimate]) -> Text:
-    values = {"k": leads[0], "n": leads[1], "c": leads[2]}
-    if leads[2] == len(evidence.rivals):
-        return text("It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", **values)
-    estimates["candidates_compared"] = count(leads[2], "candidates")
-    return text(
-        "It leads in {k} of {n} repeats, among the {c} candidates that have them.",
-        "在具有这些重复的 {c} 个候选方案中，它在 {n} 次重复中有 {k} 次领先。",
-        **values,
-    )
+def _say_leads(evidence: Evidence, leads: _Leads, estimates: dict[str, Estimate]) -> Text:
+    values = {"k": leads.alone, "n": leads.repeats, "c": leads.candidates}
+    sentence = text("It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", **values)
+    if leads.candidates < len(evidence.rivals):
+        estimates["candidates_compared"] = count(leads.candidates, "candidates")
+        sentence = text(
+            "It leads in {k} of {n} repeats, among the {c} candidates that have them.",
+            "在具有这些重复的 {c} 个候选方案中，它在 {n} 次重复中有 {k} 次领先。",
+            **values,
+        )
+    if leads.level:
+        estimates["level_with_another"] = count(leads.level, "repeats")
+        sentence += text("In {t} it is level with another.", "有 {t} 次与另一方案并列。", t=leads.level)
+    return sentence
 
 
 def _agreement(evidence: Evidence) -> list[Finding]:
