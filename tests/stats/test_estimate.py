@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weigh.findings.amounts import amount, limit, written_level
+from weigh.findings.amounts import amount, limit, whole_percent, written_level
 from weigh.findings.errors.shares import percent
 from weigh.stats.estimate import Estimate
 
@@ -43,6 +43,11 @@ def test_more_digits_are_written_only_where_they_are_needed():
 @pytest.mark.parametrize(("value", "written"), [(1.0, "1.0 points"), (0.04, "0.04 points"), (0.25, "0.25 points")])
 def test_a_limit_is_written_as_it_was_set(value, written):
     assert limit(Estimate(value=value, unit="points")).en == written
+
+
+@pytest.mark.parametrize(("part", "written"), [(62.4, "62"), (99.76, "99.8"), (100.0, "100"), (0.3, "0.3"), (0, "0")])
+def test_not_all_is_not_written_as_all(part, written):
+    assert whole_percent(part) == written
 
 
 @pytest.mark.parametrize(("level", "written"), [(0.95, "95"), (0.999, "99.9"), (0.99999, "99.999"), (0.57, "57")])

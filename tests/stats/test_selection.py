@@ -63,6 +63,9 @@ def test_the_same_models_under_other_names_owe_nothing_to_luck():
     _, measured, luck = chosen(rng, [0.8] * 6, shared=1.0)
     assert luck.optimism.value < 1e-6
     assert luck.score.low == pytest.approx(measured.low, abs=1e-6)
+    assert sum(luck.chosen.values()) == pytest.approx(1)
+    _, _, perfect = chosen(rng, [1.0] * 4)  # no errors at all: ties are shared, none is chosen in every resampled study
+    assert set(perfect.chosen.values()) == {0.25}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ __all__ = [
     "scope",
     "share",
     "turned",
+    "whole_percent",
     "written_level",
 ]
 
@@ -35,6 +36,11 @@ def count(value: float, unit: str, *, of: int | None = None) -> Estimate:
 def share(part: float, *, n: int = 0, n_unit: str = "examples", method: str = "as set") -> Estimate:
     """A share in [0, 1] as a percentage, without an interval."""
     return Estimate(value=100 * part, n=n, n_unit=n_unit, method=method, unit="percent")
+
+
+def whole_percent(per_cent: float) -> str:
+    """ "62", and "99.8" and "0.3" rather than all and nothing."""
+    return with_digits(per_cent, digits_that_show([per_cent], 0, 100.0))
 
 
 def written_level(level: float) -> str:

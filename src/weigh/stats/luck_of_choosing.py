@@ -41,7 +41,7 @@ class Optimism(NamedTuple):
         score: Of the chosen candidate without the luck of having chosen it. The end of the interval at which it would be worse is
             moved further, by what a more careful correction takes off; the other end is that of the score as it was, where luck may have had no part.
         optimism: How much better the reported score is, never below 0.
-        chosen: Candidate -> share of repeated choices in which it comes out best.
+        chosen: Candidate -> share of repeated choices in which it comes out best; ties are shared, so they sum to 1.
     """
 
     score: Estimate
@@ -88,6 +88,8 @@ def selection_optimism(
             low, high = max(low, lowest), min(high, 1.0)
     unit = {"n": score.n, "n_unit": score.n_unit, "unit": score.unit}
     best = gaps + errors
+    won = (best >= best.max(axis=1, keepdims=True) - 1e-12).astype(float)
+    won /= won.sum(axis=1, keepdims=True)  # ties are shared
     return Optimism(
         score.model_copy(
             update={
@@ -98,10 +100,7 @@ def selection_optimism(
             }
         ),
         Estimate(value=optimism, method="coupled bootstrap, no interval", **unit),
-        {
-            a: float(share)
-            for a, share in zip(names, (best >= best.max(axis=1, keepdims=True)).mean(axis=0), strict=True)
-        },
+        dict(zip(names, won.mean(axis=0).tolist(), strict=True)),
     )
 
 

@@ -6,7 +6,7 @@ A dropped candidate did not fail: it could not be the best any more. Before it: 
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, as_gain, count, share, written_level
+from weigh.findings.amounts import amount, as_gain, count, share, whole_percent, written_level
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.references import HSU
@@ -62,11 +62,11 @@ def find(results: Results) -> list[Finding]:
         estimates["last"] = count(race.history[-1]["blocks"] if race.history else race.looks[-1], "folds")
         estimates["longest"] = count(max(race.planned.values()), "folds")
         sentence = text(
-            "The race took {k} of {n} planned runs of networks ({p:.0f} %). It ended after {b} of {m} folds: {w}.",
-            "训练网络的运行计划了 {n} 次，竞速用了其中 {k} 次（{p:.0f} %），在 {m} 折中的第 {b} 折后结束：{w}。",
+            "The race took {k} of {n} planned runs of networks ({p} %). It ended after {b} of {m} folds: {w}.",
+            "训练网络的运行计划了 {n} 次，竞速用了其中 {k} 次（{p} %），在 {m} 折中的第 {b} 折后结束：{w}。",
             k=kept,
             n=planned,
-            p=100 * kept / planned,
+            p=whole_percent(100 * kept / planned),
             b=int(estimates["last"].value),
             m=int(estimates["longest"].value),
             w=WHY["no network" if race.out >= race.planned.keys() else race.stop],

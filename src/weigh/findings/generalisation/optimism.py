@@ -5,7 +5,7 @@ Before it: the out-of-fold scores of all candidates. After it: `independent_test
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count, share
+from weigh.findings.amounts import amount, count, share, whole_percent
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -77,14 +77,14 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
             severity="evidence" if large else "detail",
             sentence=text(
                 "Having chosen the best of {k} candidates by these scores adds about {o} of luck: {r:.3f} becomes {s:.3f} without it. "
-                "{c} would have been chosen in {p:.0f} % of resampled studies.",
-                "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p:.0f} % 的机会被选中。",
+                "{c} would have been chosen in {p} % of resampled studies.",
+                "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p} % 的机会被选中。",
                 k=len(rivals),
                 o=amount(optimism),
                 r=reported.value,
                 s=corrected.value,
                 c=evidence.label(winner),
-                p=chosen.value,
+                p=whole_percent(chosen.value),
             ),
             estimates={
                 "optimism": optimism,
