@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh import findings
 from weigh.findings.advice import next_steps as advice
 from weigh.findings.comparison import pairs as comparison
+from weigh.findings.comparison.settling import _two_digits_up
 from weigh.record.choice_of_winner import ranked
 
 
@@ -74,6 +77,15 @@ def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
     assert "would have been found in 80 %" in pair.sentence.en
     assert pair.next
     assert not re.search("is better|优于", pair.sentence.en + pair.sentence.zh)
+
+
+@given(st.floats(1, 1e7))
+def test_no_fewer_examples_are_asked_for_than_are_needed(number):
+    """Where 1,049 examples nearly do, "about 1000 would be needed" is fewer than there are."""
+    asked_for = _two_digits_up(number)
+    assert number <= asked_for + 1e-3
+    assert asked_for <= max(1.1 * number, number + 1) + 1e-3
+    assert float(f"{asked_for:.2g}") == pytest.approx(asked_for)
 
 
 @pytest.mark.parametrize(

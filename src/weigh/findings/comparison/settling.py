@@ -29,7 +29,7 @@ def settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[
         ]
     if not math.isfinite(settlement.factor):
         return [_too_little(evidence)]
-    needed = float(f"{settlement.units:.2g}")
+    needed = _two_digits_up(settlement.units)
     unit = difference.estimate.n_unit
     sentences = []
     # Where nothing can be repeated, or would come out the same, only examples tell more
@@ -83,6 +83,12 @@ def settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[
             )
         )
     return sentences
+
+
+def _two_digits_up(number: float) -> float:
+    """The next number with two significant digits, so that no fewer examples are asked for than there are."""
+    step = 10.0 ** max(math.floor(math.log10(max(number, 1.0))) - 1, 0)
+    return math.ceil(number / step - 1e-9) * step
 
 
 def _more_examples(evidence: Evidence, difference: Difference, needed: float, *, equal: bool) -> Text:

@@ -242,7 +242,7 @@ def _compare(
     after = float(after)
     blocked_score = Estimate(
         value=after,
-        low=None if half_after is None else max(0.0, after - half_after),
+        low=None if half_after is None else max(metric.lowest, after - half_after),
         high=None
         if half_after is None
         else min(1.0, after + half_after)
