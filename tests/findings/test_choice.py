@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.findings.studies import raced
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.comparison.choice import find
 from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
 
 
-def choice_of(separations, *, n=300, repeats=3, seed=0, **options):
+def planted(separations, *, n=300, repeats=3, seed=0, **options):
     rng = np.random.default_rng(seed)
     target = simulate_target(rng, n, (0.6, 0.4))
     logits = {f"m{i}": simulate_logits(rng, target, separation=s, repeats=repeats) for i, s in enumerate(separations)}
-    findings = read_findings(make_results(logits, target, **options))
+    return make_results(logits, target, **options)
+
+
+def choice_of(separations, **options):
+    findings = read_findings(planted(separations, **options))
     return next((finding for finding in findings if finding.kind == "choice"), None), findings
 
 
@@ -46,6 +53,22 @@ def test_one_repeat_is_said_to_be_one():
     finding, _ = choice_of([1.0, 1.1, 1.2], repeats=1)
     assert "cannot be told from a single one" in finding.sentence.en
     assert "expected_loss_after" not in finding.estimates
+
+
+def test_heads_that_are_fitted_side_by_side_take_as_long_as_the_clock_says():
+    """Sixteen threads were said to take sixteen times as long, and ten more minutes to buy a sixteenth of the repeats."""
+    times = {f"m{i}": {"train_seconds": 12.0, "feature_seconds": 4.0} for i in range(3)}
+    results = planted([1.0] * 3, measured=times)
+
+    def told(threads: int) -> str:
+        records = tuple(replace(run, environment={"threads": threads}) for run in results.records)
+        (finding,) = find(replace(results, records=records))
+        return finding.measured["sentence"]["en"]
+
+    assert "The runs compared here took 540 seconds." in told(1), "45 runs"
+    assert "would pay for about 5 more repeats" in told(1)
+    assert "The runs compared here took 270 seconds." in told(4)
+    assert "would pay for about 20 more repeats" in told(4)
 
 
 @pytest.mark.parametrize("separations", [[1.0]], ids=["alone"])

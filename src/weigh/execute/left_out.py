@@ -164,7 +164,7 @@ class LeftOut:
                 ledger.set_facts(**decided)
             return
         assert ledger is not None
-        kept = self._kept | changed
+        kept = {**self._kept, **changed}
         models = kept["models"]
         words = self._words(kept, None if kept["design"] is None else Text(*kept["design"]), models)
         told = {"budget": words, "models": None if self.chosen is None else self.chosen(models)}

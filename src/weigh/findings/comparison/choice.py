@@ -6,7 +6,6 @@ Before it: `possible_best.py`, which names the set that holds the best. After it
 from __future__ import annotations
 
 import math
-import statistics
 from typing import Any
 
 from weigh.findings.amounts import amount, count, scaled, scope, share
@@ -19,6 +18,7 @@ from weigh.findings.references import HSU
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
+from weigh.run import RECIPES
 from weigh.stats.choosing import TrueScores, true_scores
 from weigh.stats.estimate import Estimate
 from weigh.stats.luck_of_choosing import may_be_best
@@ -182,15 +182,25 @@ def _with_scores(evidence: Evidence, rows: list[dict[str, Any]]) -> list[dict[st
     ]
 
 
+def _side_by_side(evidence: Evidence, name: str) -> int:
+    """How many runs of a candidate are computed at a time: of heads on features one on each thread (`train/probe.py`)."""
+    recipe = evidence.results.candidate(name).recipe
+    if recipe not in RECIPES or RECIPES.get(recipe).trains != "head" or RECIPES.get(recipe).model:
+        return 1
+    runs = evidence.results.runs(candidate=name)
+    return max(1, min([len(runs), *(run.environment.get("threads") or 1 for run in runs)]))
+
+
 def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[str, Any]:
     """Seconds so far, and what ten more minutes would buy."""
     rows, repeat = [], 0.0
     for name in evidence.ranked:
-        runs = [run.measured for run in evidence.results.runs(candidate=name) if run.measured.get("train_seconds")]
-        rows.append({"candidate": evidence.label(name), "seconds": sum(run["train_seconds"] for run in runs)})
+        runs = [run for run in evidence.results.runs(candidate=name) if run.measured.get("train_seconds")]
+        features = sum(run.measured.get("feature_seconds", 0.0) for run in runs)
+        alone = max(0.0, sum(run.measured["train_seconds"] for run in runs) - features) / _side_by_side(evidence, name)
+        rows.append({"candidate": evidence.label(name), "seconds": features + alone})
         if runs:  # features are kept, so a further repeat trains heads only
-            alone = statistics.fmean(run["train_seconds"] - run.get("feature_seconds", 0.0) for run in runs)
-            repeat += max(alone, 0.0) * evidence.results.spec.design.folds
+            repeat += alone / len(runs) * evidence.results.spec.design.folds
     spent = sum(row["seconds"] for row in rows)
     if not spent:
         return {}
