@@ -20,7 +20,7 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["Candidate", "choose_versions", "family", "part_of", "part_within", "text_files"]
+__all__ = ["ReadFile", "choose_versions", "family", "part_of", "part_within", "text_files"]
 
 NOT_DATA = frozenset(
     [".md", ".rst", ".py", ".sh", ".html", ".htm", ".pdf", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".npy", ".npz", ".pt", ".pth", ".bin", ".safetensors", ".pkl", ".xml", ".yaml", ".yml", ".cfg", ".ini", ".toml", ".log", ".lock", ".ipynb", ".r", ".c", ".h", ".java", ".js", ".css", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".sqlite", ".db", ".arrow", ".exe", ".dll", ".so", ".mp3", ".mp4", ".wav"]
@@ -33,7 +33,7 @@ MOST_FILES = 200
 
 
 @dataclass
-class Candidate:
+class ReadFile:
     """A file that could be read.
 
     Attributes:
@@ -84,49 +84,49 @@ def _files(folder: Path) -> list[Path]:
     return sorted(kept, key=lambda p: natural_key(p.name))
 
 
-def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list[Candidate], list[Problem]]:
+def choose_versions(read_files: Sequence[ReadFile], folder: Path) -> tuple[list[ReadFile], list[Problem]]:
     """The files to use, training first, and what was left out.
 
     Raises:
         DataError: Several files of which no name says a part.
     """
-    if len(candidates) == 1:
-        only = candidates[0]
-        return [Candidate(only.path, only.part or "train", only.keys, only.flaws, only.content)], []
-    parts = [c for c in candidates if c.part is not None]
+    if len(read_files) == 1:
+        only = read_files[0]
+        return [ReadFile(only.path, only.part or "train", only.keys, only.flaws, only.content)], []
+    parts = [c for c in read_files if c.part is not None]
     if not parts:
         raise DataError(
             text(
                 "{f} holds {n} {n:|file|files} of data, and no name says which is for training: {l}.",
                 "{f} 中有 {n} 个数据文件，从名称看不出哪个用于训练：{l}。",
                 f=folder,
-                n=len(candidates),
-                l=", ".join(c.path.name for c in candidates[:10]),
+                n=len(read_files),
+                l=", ".join(c.path.name for c in read_files[:10]),
             ),
             do=text(
                 "Name one: weigh data {p}; or call them train, dev and test.",
                 "请指定其中一个：weigh data {p}；或命名为 train、dev、test。",
-                p=shlex.quote(str(candidates[0].path)),
+                p=shlex.quote(str(read_files[0].path)),
             ),
         )
-    kept: list[Candidate] = []
-    versions: list[Candidate] = []
+    kept: list[ReadFile] = []
+    versions: list[ReadFile] = []
     for part in ("train", "val", "test"):
         ranked = sorted((c for c in parts if c.part == part), key=lambda c: (c.flaws, _later_first(c.path.name)))
         seen: set[Hashable] = set()
-        for candidate in ranked:
-            keys = set(candidate.keys)
+        for read_file in ranked:
+            keys = set(read_file.keys)
             if seen and len(keys & seen) >= SAME * len(keys):
-                versions.append(candidate)
+                versions.append(read_file)
             else:
-                kept.append(candidate)
+                kept.append(read_file)
                 seen |= keys
-    problems = [*_other_versions(versions, kept, folder), *_of_no_part(candidates, folder)]
+    problems = [*_other_versions(versions, kept, folder), *_of_no_part(read_files, folder)]
     kept.sort(key=lambda c: natural_key(c.path.name))
     return sorted(kept, key=lambda c: ("train", "val", "test").index(c.part or "train")), problems
 
 
-def _other_versions(versions: Sequence[Candidate], kept: Sequence[Candidate], folder: Path) -> list[Problem]:
+def _other_versions(versions: Sequence[ReadFile], kept: Sequence[ReadFile], folder: Path) -> list[Problem]:
     """The note on files that hold the examples of others."""
     problems = []
     if versions:
@@ -151,10 +151,10 @@ def _other_versions(versions: Sequence[Candidate], kept: Sequence[Candidate], fo
     return problems
 
 
-def _of_no_part(candidates: Sequence[Candidate], folder: Path) -> list[Problem]:
+def _of_no_part(read_files: Sequence[ReadFile], folder: Path) -> list[Problem]:
     """The note on files whose name says no part."""
     problems = []
-    unnamed = [c.path.relative_to(folder).as_posix() for c in candidates if c.part is None]
+    unnamed = [c.path.relative_to(folder).as_posix() for c in read_files if c.part is None]
     if unnamed:
         problems.append(
             set_aside(

@@ -37,7 +37,7 @@ ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
-class Found(NamedTuple):
+class Place(NamedTuple):
     """Where a written path leads.
 
     Attributes:
@@ -83,15 +83,15 @@ class Resolver:
         self._known = {p: place for p in written if (place := self._directly(p)) is not None}
         self._known |= self._by_their_end([p for p in written if p and p not in self._known], len(written))
 
-    def find(self, written: str) -> Found:
+    def find(self, written: str) -> Place:
         """Where `written` leads; text that no file system accepts is simply not found."""
         if not written or "\0" in written:
-            return Found(None)
+            return Place(None)
         place = self._known.get(written) or self._directly(written)
         if place is not None:
             return place
         inside = (self._inside(self.root, name) for name in (written, written.replace("\\", "/")))
-        return Found(None, outside=ADDRESS.match(written) is None and None in inside)
+        return Place(None, outside=ADDRESS.match(written) is None and None in inside)
 
     def remedy(self, written: str) -> Text:
         """What to do about a path that leads to no file: which file may be meant, or where to look."""
@@ -123,13 +123,13 @@ class Resolver:
 
     # Directly ----------------------------------------------------------------------------------------------------
 
-    def _directly(self, written: str) -> Found | None:
+    def _directly(self, written: str) -> Place | None:
         for base in dict.fromkeys((self.base, "")):
             if (place := self._in(base, written)) is not None:
                 return place
         return None
 
-    def _in(self, base: str, written: str) -> Found | None:
+    def _in(self, base: str, written: str) -> Place | None:
         for name in dict.fromkeys((written, written.replace("\\", "/"))):
             if not name or "\0" in name or ADDRESS.match(name):
                 continue
@@ -147,7 +147,7 @@ class Resolver:
         relative = os.path.relpath(os.path.normpath(os.path.join(start, written)), self.root)
         return None if relative == ".." or relative.startswith("../") or os.path.isabs(relative) else relative
 
-    def _descend(self, pieces: Sequence[str]) -> Found | None:
+    def _descend(self, pieces: Sequence[str]) -> Place | None:
         """The file that these folders and this name lead to, as they are called on disk."""
         here, otherwise = "", False
         for piece in pieces[:-1]:
@@ -160,7 +160,7 @@ class Resolver:
         if name is None:
             return None
         otherwise |= not compose(name).startswith(compose(pieces[-1]))
-        return Found(os.path.join(here, name), otherwise=otherwise)
+        return Place(os.path.join(here, name), otherwise=otherwise)
 
     def _folder(self, relative: str) -> _Folder:
         if relative not in self._folders:
@@ -169,7 +169,7 @@ class Resolver:
 
     # By their end ------------------------------------------------------------------------------------------------
 
-    def _by_their_end(self, rest: list[str], rows: int) -> dict[str, Found]:
+    def _by_their_end(self, rest: list[str], rows: int) -> dict[str, Place]:
         """Files for paths that lead nowhere as they stand, if they are those of another place."""
         rest = [p for p in rest if _is_path(p)]
         rest = rest if len(rest) * 2 > rows else [p for p in rest if _is_foreign(p)]

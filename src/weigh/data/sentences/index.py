@@ -17,7 +17,7 @@ from weigh.data.rows.assembly import assemble
 from weigh.data.rows.columns import repeated_headers, split_note
 from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_raw, read_saved, refuse_split
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside, set_aside_if_any
-from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
+from weigh.data.rows.part_files import ReadFile, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks, Sentence
 from weigh.data.sentences.files import TokenFile, decode_blocks, read_token_file
@@ -74,25 +74,25 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
     if not path.is_dir():
-        return _from_files([_candidate(path, "train", spec)], path.parent, [], spec)
+        return _from_files([_read_file(path, "train", spec)], path.parent, [], spec)
     if is_saved(path):
         return _from_datasets(read_saved(path), path, spec)
-    candidates: list[Candidate] = []
+    read_files: list[ReadFile] = []
     untagged: list[str] = []
     error: DataError | None = None
     misnamed: list[tuple[Path, ColumnMissing]] = []
     for file in text_files(path):
         try:
-            candidates.append(_candidate(file, part_within(file, path), spec))
+            read_files.append(_read_file(file, part_within(file, path), spec))
         except DataError as problem:
             error = error or problem
             if isinstance(problem, ColumnMissing):
                 misnamed.append((file, problem))
             untagged.append(file.relative_to(path).as_posix())
-    if not candidates:
+    if not read_files:
         raise error or DataError(text("{f} holds no files of text.", "{f} 中没有文本文件。", f=path))
-    _require_names(misnamed, candidates, spec)
-    kept, problems = choose_versions(candidates, path)
+    _require_names(misnamed, read_files, spec)
+    kept, problems = choose_versions(read_files, path)
     if untagged:
         problems.append(
             set_aside(
@@ -110,7 +110,7 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
     return _from_files(kept, path, problems, spec)
 
 
-def _require_names(misnamed: Sequence[tuple[Path, ColumnMissing]], read: Sequence[Candidate], spec: DataSpec) -> None:
+def _require_names(misnamed: Sequence[tuple[Path, ColumnMissing]], read: Sequence[ReadFile], spec: DataSpec) -> None:
     """Nothing, or the error that a file lacks a column which the user named, though it holds sentences with labels that no other file has.
 
     Raises:
@@ -131,7 +131,7 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
     from weigh.data.sentences.saved import sequences
 
     refuse_split(spec.columns.split)
-    candidates = []
+    read_files = []
     for split, rows in sequences(loaded, spec.columns).items():
         blocks = [
             Block([n] * len(tokens), list(tokens), list(tags))
@@ -139,17 +139,17 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
             if len(tokens)
         ]
         file = decode_blocks(root / split, Blocks(blocks), "UTF-8", rows.names or spec.columns.tag_names)
-        candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
-    kept, problems = choose_versions(candidates, root)
+        read_files.append(ReadFile(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
+    kept, problems = choose_versions(read_files, root)
     return _from_files(kept, root, [*problems, *empty_split_problems(root)], spec)
 
 
-def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
+def _read_file(path: Path, part: str | None, spec: DataSpec) -> ReadFile:
     file = read_token_file(path, spec.columns, encoding=spec.encoding)
-    return Candidate(path, part, [s.tokens for s in file.sentences], file.flaws, file)
+    return ReadFile(path, part, [s.tokens for s in file.sentences], file.flaws, file)
 
 
-def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spec: DataSpec) -> Listing:
+def _from_files(files: list[ReadFile], root: Path, problems: list[Problem], spec: DataSpec) -> Listing:
     listing = Listing(root=root, order_source="table", rows=[], problems=problems)
     listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
     several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
@@ -158,21 +158,21 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spe
     listing.written = _written_as(files, spec)
     listing.targets = spans = []
     unknown: list[str] = []
-    for candidate in files:
-        name = candidate.path.relative_to(root).as_posix()
-        blocks: Blocks = candidate.content.blocks
-        for sentence in candidate.content.sentences:
-            where, part = f"{name}:{sentence.line}", candidate.part or "train"
+    for read_file in files:
+        name = read_file.path.relative_to(root).as_posix()
+        blocks: Blocks = read_file.content.blocks
+        for sentence in read_file.content.sentences:
+            where, part = f"{name}:{sentence.line}", read_file.part or "train"
             if blocks.parted_by is not None:
                 if sentence.line not in blocks.parts:
                     unknown.append(where)
                     continue
                 part = blocks.parts[sentence.line]
-            order = (natural_key(name) if candidate.part == "train" else (), len(listing))
+            order = (natural_key(name) if read_file.part == "train" else (), len(listing))
             listing.add(where, "", part=part, order=order, row=sentence.tokens)
             spans.append(sentence.decoded.spans)
             if several:
-                listing.columns["file"].append(family(candidate.path.name))
+                listing.columns["file"].append(family(read_file.path.name))
     listing.problems += _unknown_parts(unknown, len(listing))
     for name in dict.fromkeys(c.content.blocks.parted_by for c in files):
         listing.problems += split_note(name, spec.columns)
@@ -190,7 +190,7 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem], spe
     return listing
 
 
-def _written_as(files: list[Candidate], spec: DataSpec) -> Written | None:
+def _written_as(files: list[ReadFile], spec: DataSpec) -> Written | None:
     """What new sentences are read by: the column that the user named; None where nobody did."""
     asked, label = asked_names(spec.columns)
     if asked is None:
@@ -224,7 +224,7 @@ def _one_sentence(file: TokenFile) -> DataError:
     )
 
 
-def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
+def _bad_lines(files: list[ReadFile], root: Path) -> list[Problem]:
     lines = [(f"{c.path.relative_to(root).as_posix()}:{n}", what) for c in files for n, what in c.content.bad.items()]
     if not lines:
         return []
@@ -247,14 +247,14 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
     ]
 
 
-def _repeated(files: list[Candidate], root: Path) -> list[Problem]:
+def _repeated(files: list[ReadFile], root: Path) -> list[Problem]:
     """Lines in the middle that repeat the header."""
     return repeated_headers(
         [f"{c.path.relative_to(root).as_posix()}:{n}" for c in files for n in c.content.blocks.repeated]
     )
 
 
-def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
+def _repairs(files: list[ReadFile], root: Path) -> list[Problem]:
     """Tags that break the scheme, each with its line; they were repaired."""
     repairs: dict[str, list[tuple[str, Sentence, int]]] = {"orphan": [], "unclosed": []}
     for c in files:
@@ -298,7 +298,7 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
     ]
 
 
-def _scheme_note(files: list[Candidate]) -> Problem:
+def _scheme_note(files: list[ReadFile]) -> Problem:
     contents: list[TokenFile] = [c.content for c in files]
     schemes = Counter(file.scheme for file in contents)
     tokens = sum(len(s.tokens) for file in contents for s in file.sentences)

@@ -24,7 +24,7 @@ from weigh.data.rows.folders import FileKind, list_folder, part_folders
 from weigh.data.rows.hub import empty_split_problems, hub_name, is_saved, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers, rows_without_number
-from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
+from weigh.data.rows.part_files import ReadFile, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import inner_test_folder, no_such_path
 from weigh.data.rows.trees import is_folder, scan, subfolders
 from weigh.data.tables.roles import Roles
@@ -98,20 +98,20 @@ class TextSource:
             raise no_such_path(path)
         path = Path(os.path.abspath(path))
         if not path.is_dir():
-            return self._from_files([self._candidate(path, "train")], path.parent, [])
+            return self._from_files([self._read_file(path, "train")], path.parent, [])
         if is_saved(path):
             return self._from_datasets(load_saved(path), path)
         if has_text_classes(path):
             return self._from_class_folders(path, address)
         return self._from_folder(path)
 
-    def _candidate(self, path: Path, part: str | None) -> Candidate:
+    def _read_file(self, path: Path, part: str | None) -> ReadFile:
         table = read_text_table(path, self.spec.columns, roles=self.roles, encoding=self.spec.encoding)
         texts = [table.columns[name] for name in table.roles.text]
-        return Candidate(path, part, list(zip(*texts, strict=True)), len(table.broken), table)
+        return ReadFile(path, part, list(zip(*texts, strict=True)), len(table.broken), table)
 
     def _from_folder(self, folder: Path) -> Listing:
-        candidates: list[Candidate] = []
+        read_files: list[ReadFile] = []
         unreadable: list[str] = []
         error: DataError | None = None
         apart = [Path(os.path.abspath(user_path(p))) for p in (self.spec.test, *self.spec.shifted.values()) if p]
@@ -119,19 +119,19 @@ class TextSource:
         files = [path for path in text_files(folder) if _whatever_format(Path(os.path.abspath(path))) not in elsewhere]
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
-                candidates.append(self._candidate(path, part_within(path, folder)))
+                read_files.append(self._read_file(path, part_within(path, folder)))
             except DataError as problem:
                 error = error or problem
                 unreadable.append(path.relative_to(folder).as_posix())
             else:
-                if self.roles is None and candidates[-1].part == "train":
-                    self.roles = candidates[-1].content.roles
-        if not candidates:
+                if self.roles is None and read_files[-1].part == "train":
+                    self.roles = read_files[-1].content.roles
+        if not read_files:
             raise error or DataError(
                 text("{f} holds no tables of texts.", "{f} 中没有文本表格。", f=folder),
                 do=text("Give a table, or train.tsv and test.tsv.", "请提供表格，或 train.tsv 与 test.tsv。"),
             )
-        kept, problems = choose_versions(candidates, folder)
+        kept, problems = choose_versions(read_files, folder)
         if unreadable:
             problems.append(
                 set_aside(
@@ -147,7 +147,7 @@ class TextSource:
             )
         return self._from_files(kept, folder, problems)
 
-    def _from_files(self, files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
+    def _from_files(self, files: list[ReadFile], root: Path, problems: list[Problem]) -> Listing:
         listing = Listing(root=root, order_source="table", rows=[], problems=list(problems))
         listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
         several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
@@ -180,9 +180,9 @@ class TextSource:
                 )
             )
         left_out = _SetAside()
-        for candidate in files:
-            if candidate not in secret:
-                self._append(listing, candidate, left_out, root, several=several)
+        for read_file in files:
+            if read_file not in secret:
+                self._append(listing, read_file, left_out, root, several=several)
         self.roles = self.roles or files[0].content.roles
         listing.written = written_as(files[0].content)
         read = [c.content for c in files if c not in secret]
@@ -192,11 +192,9 @@ class TextSource:
             raise nothing_usable(files[0].path, listing.problems)
         return listing
 
-    def _append(
-        self, listing: Listing, candidate: Candidate, left_out: _SetAside, root: Path, *, several: bool
-    ) -> None:
-        table: TableFile = candidate.content
-        columns, name = table.columns, candidate.path.relative_to(root).as_posix()
+    def _append(self, listing: Listing, read_file: ReadFile, left_out: _SetAside, root: Path, *, several: bool) -> None:
+        table: TableFile = read_file.content
+        columns, name = table.columns, read_file.path.relative_to(root).as_posix()
         group = self.spec.columns.group
         for role, asked in (("split", self.spec.columns.split), ("group", group)):
             require_column(role, asked, list(columns), name)
@@ -210,7 +208,7 @@ class TextSource:
         if note is not None and not self.numbers and note not in listing.problems:
             listing.problems.append(note)
         if self.numbers:
-            labels, separator = read_numbers(labels, roles.label, candidate.path), None
+            labels, separator = read_numbers(labels, roles.label, read_file.path), None
         texts = [columns[t] for t in roles.text]
         before, kept = len(listing), []
         for row, line in enumerate(table.lines):
@@ -224,12 +222,12 @@ class TextSource:
                 ).append(where)
             else:
                 kept.append(row)
-                part = parts[row] if split else candidate.part or "train"
-                order = (natural_key(name) if candidate.part == "train" else (), before, row)
+                part = parts[row] if split else read_file.part or "train"
+                order = (natural_key(name) if read_file.part == "train" else (), before, row)
                 listing.add(where, label, part=part, order=order, row=tuple(t[row] or "" for t in texts))
         for column, cells in {
             **metadata,
-            **({"file": [family(candidate.path.name)] * len(table.lines)} if several else {}),
+            **({"file": [family(read_file.path.name)] * len(table.lines)} if several else {}),
         }.items():
             whole = listing.columns.setdefault(column, [""] * before)
             whole += [cells[row] or "" for row in kept]
@@ -269,13 +267,13 @@ class TextSource:
         return listing
 
     def _from_datasets(self, splits: dict[str, dict[str, list[str | None]]], root: Path) -> Listing:
-        candidates = []
+        read_files = []
         for split, cells in splits.items():
             rows = len(next(iter(cells.values()), []))
             table = TableFile(root / split, list(range(1, rows + 1)), cells, True, "datasets")
             table.roles = columns_of_texts(table, self.spec.columns, self.roles)
-            candidates.append(Candidate(root / split, part_of(split), [], 0, table))
-        kept, problems = choose_versions(candidates, root)
+            read_files.append(ReadFile(root / split, part_of(split), [], 0, table))
+        kept, problems = choose_versions(read_files, root)
         return self._from_files(kept, root, [*problems, *empty_split_problems(root)])
 
 
