@@ -22,6 +22,11 @@ def planned(photos, tiny, tmp_path_factory):
         return plan_study(load_spec({**content, "run": {"offline": True, "threads": 1}}), None, Silent())
 
 
+def test_the_plan_names_what_it_leaves_out(planned):
+    """A reason alone ("the folds respect groups already") does not say of what."""
+    assert any(line.en.startswith("Not planned: the learning curve. design.curve is off") for line in planned.lines())
+
+
 def test_arrays_are_kept_where_the_job_runs(planned, tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path / "node"))
     job = replace(planned.jobs[0], runs=planned.jobs[0].runs[:1])

@@ -140,7 +140,9 @@ class Forecast:
         if not plan.folds and (words := racing_words(self.race, prepared.spec, plan.candidates)):
             lines.append(words)
         lines += [
-            text("Not planned: {r}", "未列入计划：{r}", r=reason)
+            text("Not planned: {p}. {r}", "未列入计划：{p}。{r}", p=BESIDES[purpose], r=reason)
+            if purpose in BESIDES
+            else text("Not planned: {r}", "未列入计划：{r}", r=reason)
             for purpose, reason in plan.skipped.items()
             if purpose != "components"  # these run only on request, so there is nothing to explain
         ]

@@ -136,8 +136,8 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
                 "优胜者是单个候选方案；平均模型只有在要求时才会保存。",
             ),
             text(
-                "Save it: weigh run {f} --set output.ensemble=always. Its members are refitted on all training data, each as long as one refit takes.",
-                "保存它：weigh run {f} --set output.ensemble=always。其成员会用全部训练数据重新拟合，每个成员耗时相当于一次重新拟合。",
+                "If several candidates were compared, save it: weigh run {f} --set output.ensemble=always. Its members are refitted on all training data, each as long as one refit takes.",
+                "若研究比较了多个候选方案，可保存它：weigh run {f} --set output.ensemble=always。其成员会用全部训练数据重新拟合，每个成员耗时相当于一次重新拟合。",
                 f=shlex.quote(str(study)),
             ),
         )  # fmt: skip
