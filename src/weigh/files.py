@@ -28,7 +28,6 @@ from weigh.settings import parse_bytes
 
 __all__ = [
     "LONGEST_TEXT",
-    "check_texts",
     "check_unpacked",
     "is_panic",
     "open_regular",
@@ -36,6 +35,7 @@ __all__ = [
     "read_file",
     "read_json",
     "read_stdin",
+    "refuse_long_texts",
     "stamps",
 ]
 
@@ -141,7 +141,7 @@ def check_unpacked(path: Path | str, *, packed: int, unpacked: int) -> None:
         raise _too_large(path, unpacked, limit, packed=True)
 
 
-def check_texts(rows: Iterable[Sequence[str]], name: Callable[[int], str]) -> None:
+def refuse_long_texts(rows: Iterable[Sequence[str]], name: Callable[[int], str]) -> None:
     """Refuse texts that no model reads and whose tokens would fill the memory.
 
     Args:

@@ -19,7 +19,7 @@ from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.table_files import read_table
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError, WeighError
-from weigh.files import LONGEST_TEXT, check_texts, open_regular, read_array, read_file, read_json
+from weigh.files import LONGEST_TEXT, open_regular, read_array, read_file, read_json, refuse_long_texts
 from weigh.reading import read_predictions
 
 
@@ -279,6 +279,6 @@ def test_damaged_json_is_named(tmp_path, content):
 
 def test_a_text_that_no_model_reads_is_named():
     rows = [("short",), ("x" * LONGEST_TEXT,)]
-    check_texts(rows, lambda i: f"t.csv:{i}")
+    refuse_long_texts(rows, lambda i: f"t.csv:{i}")
     with pytest.raises(DataError, match=r"t\.csv:2: the text has 10,000,001 characters; the limit is 10,000,000"):
-        check_texts([*rows, ("x" * LONGEST_TEXT, "y")], lambda i: f"t.csv:{i}")
+        refuse_long_texts([*rows, ("x" * LONGEST_TEXT, "y")], lambda i: f"t.csv:{i}")

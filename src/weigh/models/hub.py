@@ -115,7 +115,7 @@ def fetch_from_hub(
     from huggingface_hub import constants
 
     cached = cached_from_hub(repository, files, revision)
-    whole = cached is not None and is_whole(cached, _stamp(cached))
+    whole = cached is not None and has_its_hash(cached, _stamp(cached))
     if whole and (offline or not again):
         return Fetched(cached)
     if offline or constants.HF_HUB_OFFLINE:
@@ -180,7 +180,7 @@ def _download(repository: str, name: str, revision: str | None, *, anew: bool) -
             )
         )
     path = Path(hf_hub_download(repository, name, revision=revision, etag_timeout=seconds, force_download=anew))
-    if not is_whole(path, _stamp(path)):
+    if not has_its_hash(path, _stamp(path)):
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise wrong_content(name)
@@ -193,7 +193,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @cache
-def is_whole(path: Path, stamp: tuple[int, int]) -> bool:
+def has_its_hash(path: Path, stamp: tuple[int, int]) -> bool:
     """Whether a file of the local cache has the hash that it is kept under (SHA-256, or that of git); the client compares sizes only.
 
     Args:

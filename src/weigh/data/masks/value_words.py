@@ -28,7 +28,7 @@ MOSTLY_GREY = 0.5  # share of pixels between black and white, from which on they
 NAMED = 12  # names that a sentence lists
 
 
-def listed(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
     """The first names, and whether there are more."""
     return first_names(names, NAMED)
 
@@ -44,14 +44,14 @@ def named_by_value(table: ClassTable | None, shown: Sequence[str], *, coloured: 
         "Classes are called by the {w} in the masks ({l}): no file names them.",
         "类别以掩码中的{w}命名（{l}）：没有文件给出名称。",
         w=what,
-        l=listed(shown),
+        l=first_few(shown),
     )
     if table is not None:
         sentence = text(
             "{s} names classes but not their colours, so classes are called by the colours in the masks ({l}).",
             "{s} 给出了类别名称但没有颜色，因此类别以掩码中的颜色命名（{l}）。",
             s=table.source,
-            l=listed(shown),
+            l=first_few(shown),
         )
     if shown == ["0", "255"]:
         sentence = sentence + text(
@@ -115,7 +115,7 @@ def without_pixels(names: Sequence[str], of: int, source: str) -> Problem:
             s=source,
             k=len(names),
             n=of,
-            l=listed(names),
+            l=first_few(names),
         ),
         severity="note",
         numbers={"classes": len(names), "of": of},
@@ -242,7 +242,7 @@ def stray_values(rows: Sequence[tuple[str, int, str]]) -> Problem:
             "Values of hardly any pixel, each a class now: {k} ({l}; first: {v}, {p} pixels in {f}).",
             "几乎没有像素的取值，目前各算一个类别：{k} 种（{l}；第一个：{v}，{f} 中的 {p} 个像素）。",
             k=len(rows),
-            l=listed([row[0] for row in rows]),
+            l=first_few([row[0] for row in rows]),
             v=value,
             p=pixels,
             f=first,

@@ -16,7 +16,7 @@ from weigh.data.sentences.tags import Decoded, parse_tag, usual_spelling
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Block", "Blocks", "Sentence", "are_numbers", "are_tags", "tag_reader"]
+__all__ = ["Block", "Blocks", "Sentence", "are_numbered_tags", "are_tags", "tag_reader"]
 
 MOST = 0.9  # share of cells that must be tags
 MOST_TYPES = 100  # more different values than this are no types of entities
@@ -88,7 +88,7 @@ def are_tags(tags: Sequence[str]) -> str:
     prefixed = sum(n for tag, n in count.items() if tag in types and ("-" in tag or "_" in tag) and parse_tag(tag))
     if prefixed and (prefixed + outside) >= MOST * total:
         return "prefixed"
-    if not types or len(types) > MOST_TYPES or outside < OUTSIDE * total or are_numbers(types):
+    if not types or len(types) > MOST_TYPES or outside < OUTSIDE * total or are_numbered_tags(types):
         return ""
     if all(tag in "BIESMLU" for tag in types):
         return "prefixed"  # one type of entity without a name
@@ -99,7 +99,7 @@ def are_tags(tags: Sequence[str]) -> str:
     return "" if wordless or not repeated else "bare"
 
 
-def are_numbers(tags: Sequence[str] | set[str]) -> bool:
+def are_numbered_tags(tags: Sequence[str] | set[str]) -> bool:
     """Whether tags are numbers of a list of names."""
     return bool(tags) and all(tag.lstrip("-").isdecimal() for tag in tags)
 
@@ -118,7 +118,7 @@ def tag_reader(
         DataError: Tags are numbers and nothing says which they are, or names are too few.
     """
     different = set(tags)
-    if are_numbers(different):
+    if are_numbered_tags(different):
         named = _names_of_numbers(different, names, where)
         inner = tag_reader([named[tag] for tag in tags], None, where)
         return lambda tag: inner(named[tag]) if tag in named else None

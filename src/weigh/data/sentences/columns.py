@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from weigh.data.sentences.blocks import Block, Blocks, are_numbers, are_tags
+from weigh.data.sentences.blocks import Block, Blocks, are_numbered_tags, are_tags
 from weigh.data.sentences.objects import TAGS, TOKENS, asked_names
 from weigh.data.sentences.tables import SENTENCE
 from weigh.data.sentences.tags import parse_tag, usual_spelling
@@ -269,7 +269,7 @@ def _tag_column(cells: Sequence[list[str]], token_at: int) -> int:
 
 def _readable(tags: Sequence[str]) -> Callable[[str], bool]:
     """Whether a cell is a tag, in the way that this file writes them."""
-    if are_numbers(set(tags)):
+    if are_numbered_tags(set(tags)):
         return str.isdecimal
     if are_tags(tags) != "bare":
         usual = usual_spelling(tags)

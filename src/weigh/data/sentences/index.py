@@ -27,7 +27,7 @@ from weigh.data.tables.text_encoding import encoding_problem
 from weigh.data.written import SPANS as SPANS_LAYOUT
 from weigh.data.written import Written
 from weigh.errors import ColumnMissing, DataError
-from weigh.files import check_texts
+from weigh.files import refuse_long_texts
 from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
 from weigh.language import text
@@ -62,7 +62,7 @@ def read_tokens(
     examples, problems = assemble(
         spec, lambda address: _list(address, spec, offline=offline), medium_named("sentences"), kinds
     )
-    check_texts(examples.rows, lambda i: str(examples.path[i]))
+    refuse_long_texts(examples.rows, lambda i: str(examples.path[i]))
     return identified(examples, problems)
 
 

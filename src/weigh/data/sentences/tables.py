@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from weigh.data.sentences.blocks import Block, Blocks, are_numbers, are_tags
+from weigh.data.sentences.blocks import Block, Blocks, are_numbered_tags, are_tags
 from weigh.data.sentences.objects import TAGS, TOKENS
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns
 from weigh.spec import ColumnsSpec
@@ -69,7 +69,7 @@ def table_blocks(columns: Columns, lines: Sequence[int], roles: TokenColumns) ->
     tokens, tags = columns[roles.tokens], columns[roles.tags]
     if roles.lists:
         for line, written, tagged in zip(lines, tokens, tags, strict=True):
-            these, those = listed(written), listed(tagged)
+            these, those = items_of_cell(written), items_of_cell(tagged)
             if not these and not those:
                 continue
             if len(these) != len(those):
@@ -106,11 +106,11 @@ def table_sentences(columns: Columns, lines: Sequence[int], asked: str | None = 
         return None
     cells = columns[roles.tokens]
     if roles.lists:
-        return [tuple(listed(cell)) for cell in cells]
+        return [tuple(items_of_cell(cell)) for cell in cells]
     return [tuple(cells[i] or "" for i in rows) for rows in _sentences(columns, roles, lines)]
 
 
-def listed(cell: str | None) -> list[str]:
+def items_of_cell(cell: str | None) -> list[str]:
     """The items of a cell: a list of JSON, Python or numpy, a packed list, or words with blanks between them."""
     if not cell:
         return []
@@ -143,11 +143,11 @@ def _items(written: str) -> list[str]:
 
 def _lists(columns: Columns, token: str | None, tag: str | None) -> TokenColumns | None:
     """A sentence per row: two cells with as many items, those of one of which are tags."""
-    items = {name: [listed(cell) for cell in cells] for name, cells in columns.items()}
+    items = {name: [items_of_cell(cell) for cell in cells] for name, cells in columns.items()}
     several = [n for n, rows in items.items() if sum(len(row) > 1 for row in rows) * 2 > len(rows)]
     for tags in _ranked(several, TAGS, tag):
         tag_cells = [cell for row in items[tags] for cell in row]
-        numbers = are_numbers(set(tag_cells)) and tags.casefold() in TAGS
+        numbers = are_numbered_tags(set(tag_cells)) and tags.casefold() in TAGS
         if not numbers and not are_tags(tag_cells):
             continue
         for tokens in _ranked([n for n in several if n != tags], TOKENS, token):

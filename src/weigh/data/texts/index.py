@@ -12,7 +12,7 @@ from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
 from weigh.data.texts.sources import TextSource
-from weigh.files import check_texts
+from weigh.files import refuse_long_texts
 from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
@@ -41,5 +41,5 @@ def read_texts(
     """
     source = TextSource(spec, numbers=not kinds[0].typed, offline=offline, progress=progress)
     examples, problems = assemble(spec, source.list_rows, medium_named("texts"), kinds)
-    check_texts(examples.rows, lambda i: str(examples.path[i]))
+    refuse_long_texts(examples.rows, lambda i: str(examples.path[i]))
     return identified(examples, problems)

@@ -34,7 +34,7 @@ from weigh.data.tables.text_encoding import decode, read_text, split_lines, whol
 from weigh.data.texts.tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
 from weigh.errors import DataError, did_you_mean, no_file
-from weigh.files import check_texts, read_stdin
+from weigh.files import read_stdin, refuse_long_texts
 from weigh.language import text
 
 __all__ = ["new_sentences", "new_texts", "read_new_texts"]
@@ -58,7 +58,7 @@ def new_texts(
             rows += read_new_texts(row, written, pair=pair, tokens=tokens, encoding=encoding)
         else:
             rows.append((row,) if isinstance(row, str) else tuple(row))
-    check_texts(rows, lambda i: f"{texts}:{i + 1}" if isinstance(texts, (str, Path)) else str(i + 1))
+    refuse_long_texts(rows, lambda i: f"{texts}:{i + 1}" if isinstance(texts, (str, Path)) else str(i + 1))
     empty = text("there is no text", "没有文本")
     return NewExamples.of_rows(rows, {i: empty for i, row in enumerate(rows) if not any(row)})
 
