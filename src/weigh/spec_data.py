@@ -36,7 +36,10 @@ class Section(BaseModel):
 class ColumnsSpec(Section):
     """Names of the columns of a table."""
 
-    path: Name = Field(default="path", description="Column with the file path, relative to data.root or to the table.")
+    path: Name = Field(
+        default="path",
+        description="Column with the file path, relative to data.root or to the table; file_name, where a table of pictures has that and no path.",
+    )
     label: Name = Field(
         default="label", description="Column with the label; several labels are joined with data.label_separator."
     )
