@@ -25,7 +25,7 @@ from weigh.models.address import is_trusted
 from weigh.notices import Progress, logging_to, notice
 from weigh.settings import user_path
 from weigh.spec import StudySpec
-from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
+from weigh.spec_yaml import apply_settings, load_spec, read_yaml
 
 if TYPE_CHECKING:
     from weigh.data.benchmarks import Submission
@@ -78,6 +78,7 @@ class Study:
         self.folder = user_path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
         self.submissions: list[Submission] = []  # for a benchmark, written by `run`
         self.written: FindingsFile | None = None  # what `write` wrote last
+        self._refusal: SpecError | None = None  # why it can be read, but not go on
 
     # ---- ways in
 
@@ -132,29 +133,14 @@ class Study:
             RecordError: No study there, or one that this version cannot read.
         """
         from weigh.record.ledger import Ledger
-        from weigh.record.study_folders import never_started, of_another_version, read_as_it_ran
-        from weigh.spec_stored import dump_stored, stored_spec
+        from weigh.record.reading import read_spec
 
         folder = user_path(folder)
-        ledger = Ledger(folder)
-        content = ledger.fact("spec")
-        if content is None:
-            raise never_started(folder)
-        try:
-            spec = load_spec(content, base=folder.resolve())
-        except SpecError as error:
-            version = ledger.fact("version") or "?"
-            try:
-                spec, refused = stored_spec(content, error, base=folder.resolve())
-            except SpecError:
-                raise of_another_version(folder, error, version) from None
-            notice(read_as_it_ran(folder, refused, version))
-        study = cls(spec, folder, trust_code=trust_code)
+        as_run = read_spec(Ledger(folder))
+        study = cls(as_run.spec, folder, trust_code=trust_code)
+        study._refusal = as_run.refusal
         written = folder / "study.yaml"
-        if not (
-            written.is_file()
-            and written.read_text(encoding="utf-8", errors="replace") in (dump_spec(spec), dump_stored(content))
-        ):
+        if not (written.is_file() and written.read_text(encoding="utf-8", errors="replace") in as_run.written):
             notice(
                 text(
                     "{p} is not what was run last: this speaks of the study as it was run.",
@@ -172,6 +158,7 @@ class Study:
         from weigh.execute.planner import plan_study
         from weigh.record.ledger import Ledger
 
+        self._refuse_former_settings()
         ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
         return plan_study(self.spec, ledger, listener or Silent(), trust_code=self.trust_code)
 
@@ -185,6 +172,7 @@ class Study:
         """
         from weigh.record.study_folders import refuse_folder_of_data
 
+        self._refuse_former_settings()
         refuse_folder_of_data(self.folder, self.spec)
         from weigh.execute.driver import run_study
         from weigh.execute.listener import Silent
@@ -206,6 +194,11 @@ class Study:
                 log.info("interrupted")
                 raise
         return self
+
+    def _refuse_former_settings(self) -> None:
+        """Nothing, or the error that this version does not run the settings that the study was opened with."""
+        if self._refusal is not None:
+            raise self._refusal
 
     def _submit(self, listener: Listener) -> list[Submission]:
         from weigh.data.benchmarks import submit

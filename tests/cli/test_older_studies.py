@@ -8,7 +8,7 @@ import pytest
 
 import weigh
 from weigh.cli.main import main
-from weigh.errors import RecordError
+from weigh.errors import RecordError, SpecError
 from weigh.notices import notices_to
 from weigh.record.ledger import Ledger
 from weigh.spec_stored import dump_stored
@@ -51,6 +51,9 @@ def test_what_an_older_version_recorded_is_read(older, capsys):
     assert "weigh 9.9: design.telepathy, design.level, recipes.naive-bayes.elixir" in told[0].en
     assert "weigh 9.9" in told[0].zh
     assert opened.spec.design.level == 0.5  # what the results were made with
+    for begin in (opened.run, opened.plan):
+        with pytest.raises(SpecError, match=r"weigh 9\.9"):
+            begin()
     assert main(["report", "s", "--format", "text"]) == 0
     assert "24" in capsys.readouterr().out
     assert main(["predict", "s", "t.csv"]) == 0

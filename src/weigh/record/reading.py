@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from weigh.data.examples import Examples
+from weigh.errors import SpecError
 from weigh.language import Text
+from weigh.notices import notice
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.finalists import tried
 from weigh.plan.less_training import LessTraining, with_less
@@ -17,10 +19,48 @@ from weigh.record.ledger import Ledger
 from weigh.record.problems import problems_from_json
 from weigh.record.results import Results
 from weigh.record.saved_checks import FACT, failed_checks
+from weigh.record.study_folders import never_started, not_to_be_resumed, of_another_version, read_as_it_ran
 from weigh.run import Candidate
 from weigh.spec import StudySpec
+from weigh.spec_stored import dump_stored, stored_spec
+from weigh.spec_yaml import dump_spec, load_spec
 
-__all__ = ["main_results", "read_results"]
+__all__ = ["main_results", "read_results", "read_spec"]
+
+
+class SpecAsRun(NamedTuple):
+    """The specification that a study ran with.
+
+    Attributes:
+        written: What its study.yaml may hold, if nobody has changed it.
+        refusal: Why this version does not go on with it; None: it does.
+    """
+
+    spec: StudySpec
+    written: tuple[str, ...]
+    refusal: SpecError | None = None
+
+
+def read_spec(ledger: Ledger) -> SpecAsRun:
+    """The specification that a study ran with; what this version refuses of it is told.
+
+    Raises:
+        RecordError: Nothing ran, or this version cannot even read it.
+    """
+    folder, content = ledger.folder, ledger.fact("spec")
+    if content is None:
+        raise never_started(folder)
+    try:
+        spec = load_spec(content, base=folder.resolve())
+    except SpecError as error:
+        version = ledger.fact("version") or "?"
+        try:
+            spec, refused = stored_spec(content, error, base=folder.resolve())
+        except SpecError:
+            raise of_another_version(folder, error, version) from None
+        notice(read_as_it_ran(folder, refused, version))
+        return SpecAsRun(spec, (dump_stored(content),), not_to_be_resumed(folder, error, version))
+    return SpecAsRun(spec, (dump_spec(spec),))
 
 
 def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates: Sequence[Candidate]) -> Results:
