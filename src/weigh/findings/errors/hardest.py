@@ -96,7 +96,7 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
             )
             if len(always)
             else text(
-                "Of {n} {n:|example|examples} none was wrong in each of its {r} {o}predictions.",
+                "None of the {n} {n:|example|examples} was wrong in each of its {r} {o}predictions.",
                 "{n} 个样本中，没有哪一个的 {r} 次{o}预测全部错误。",
                 **values,
             )

@@ -262,7 +262,7 @@ def _say(reader: str, suspects: Suspected, *, ours: bool) -> Text:
             w=reader,
         )
     return text(
-        "Of {n} {n:|label|labels} none is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
+        "None of the {n} {n:|label|labels} is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
         "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
         n=n,
         w=reader,

@@ -268,7 +268,7 @@ def _failed(results: Results) -> list[Finding]:
                 kind="stability",
                 **asked("stability:failed", "yes"),
                 severity="detail",
-                sentence=text("{n} {n:|run|runs} finished, none failed.", "全部 {n} 次运行均已完成。", n=len(runs)),
+                sentence=text("All {n} {n:|run|runs} finished.", "全部 {n} 次运行均已完成。", n=len(runs)),
                 estimates={"runs": count(len(runs), "runs")},
             )
         ]
