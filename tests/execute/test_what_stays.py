@@ -109,7 +109,7 @@ def test_a_shorter_budget_keeps_what_is_recorded(photos, tmp_path, monkeypatch, 
     assert "To run: 0 runs" in plan
     assert "no time" not in plan
     assert "would take longer" not in plan
-    assert "planned repeats" not in plan
+    assert "To keep the budget" not in plan
     short = records_only(study("40s"))
     assert {record.key for record in short.results().records} == before
     assert not short.results().skipped.keys() & {"budget", "order-check", "passed-over"}

@@ -115,7 +115,9 @@ def test_the_setting_for_more_repeats_is_the_one_that_brings_them():
     assert read_evidence(replace(results, skipped={"budget": TIME})).more_repeats(name) == "design.budget"
     waiting = replace(results, skipped={"budget": TIME}, unfinished={name: 20})
     assert read_evidence(waiting).more_repeats(name) == "design.repeats", "they are still to run"
-    assert not findings_of(waiting)["stability:spread"].next, "the same command brings them"
+    found = findings_of(waiting)
+    assert not found["stability:spread"].next, "the same command brings them"
+    assert found["advice"].next[0].en == "Run the same command again: it goes on where it stopped."
     own = results.spec.model_copy(update={"recipes": [RecipeSpec(name="probe", repeats=1)]})
     alone = replace(results, spec=own)
     assert read_evidence(alone).more_repeats(name) == "recipes.probe.repeats"

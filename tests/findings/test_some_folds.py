@@ -11,6 +11,7 @@ from tests.findings.reading import check
 from tests.findings.studies import MODELS, file_of, pictures, raced, results_of, shifted
 from weigh.findings.comparison.choice import find as find_choice
 from weigh.findings.comparison.cleaned import find as find_cleaned
+from weigh.findings.comparison.left_out import find as find_time
 from weigh.findings.cost import find as find_cost
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
@@ -18,6 +19,7 @@ from weigh.findings.generalisation.independent_test import find as find_generali
 from weigh.findings.generalisation.shift import find as find_shift
 from weigh.findings.performance.headline import find as find_performance
 from weigh.findings.stability.spread import find as find_spread
+from weigh.language import text
 from weigh.plan.less_training import LessTraining
 from weigh.report.card import model_card
 from weigh.report.html import render_html
@@ -239,6 +241,14 @@ def test_scores_of_some_folds_are_marked_wherever_they_stand_beside_others():
     page = render_html(findings_file(alike), None, language="en", picture=None)
     assert "ome folds only" not in page
     assert all("on_other_folds" not in row for one in find_performance(alike) for row in one.table)
+
+
+def test_nothing_is_said_of_intervals_of_networks_that_have_not_run_yet():
+    results = replace(results_of("some-folds"), skipped={"budget": text("Time was short.", "时间不够。")})
+    (told,) = find_time(results)
+    assert "so these intervals are made wider" in told.sentence.en
+    (told,) = find_time(kept(results, lambda name, *_: name != WINNER, winner=None))
+    assert told.sentence.en == "Time was short."
 
 
 def test_repeats_that_did_not_fit_the_time_are_not_asked_for_alone():

@@ -165,8 +165,8 @@ def keep_budget(
     fewer = over = None
     if cut != plan.repeats:
         fewer = text(
-            "To keep the budget of {b}, {n} of {m} planned repeats {n:|is|are} run.",
-            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
+            "To keep the budget of {b}, {n} of {m} repeats {n:|is|are} planned.",
+            "为不超出 {b} 的预算，{m} 次重复中只计划运行 {n} 次。",
             b=spec.design.budget,
             n=sum(cut.values()),
             m=sum(plan.repeats.values()),

@@ -25,6 +25,7 @@ from weigh.findings.generalisation.order import GROUP_NEIGHBOURS, check_order
 from weigh.findings.generalisation.shift import find_shifts
 from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Finding
+from weigh.findings.progress import GO_ON
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.stability.training import longer, read_training, what_to_change
@@ -50,7 +51,7 @@ FEW_REPEATS = 3  # below it the spread between repeats is not measured but allow
 
 
 class Item(NamedTuple):
-    """One proposal. `worth`: 1 first; `number`: the number in its words, by name."""
+    """One proposal. `worth`: the least first; `number`: the number in its words, by name."""
 
     worth: int
     words: Text
@@ -71,7 +72,8 @@ def find(results: Results) -> list[Finding]:
             *_suspected(results, evidence),
             *(Item(*proposal) for proposal in reading_advice.proposals(results, evidence, undecided)),
         ]
-    items = sorted([*_from_data(results), *proposals], key=lambda item: item.worth)
+    going_on = [Item(0, GO_ON)] if results.unfinished else []
+    items = sorted([*going_on, *_from_data(results), *proposals], key=lambda item: item.worth)
     unique: list[Item] = []
     for item in items:
         if all(item.words.en != other.words.en for other in unique):

@@ -89,8 +89,11 @@ def find(results: Results) -> list[Finding]:
             candidates=[candidate.id for candidate in untried],
             next=[
                 text(
-                    "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
-                    "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
+                    "To try them too: --set design.finalists={n}{b}; {k} is kept.",
+                    "若也要尝试它们：--set design.finalists={n}{b}；{k}会保留。",
+                    k=text("what is recorded", "已有记录")
+                    if results.less is None
+                    else text("what heads have recorded", "已有的线性头记录"),
                     n=len(models),
                     b="" if spec.design.budget is None else f" --set design.budget={longer_budget(spec.design.budget)}",
                 )

@@ -56,15 +56,17 @@ def find(results: Results) -> list[Finding]:
 
 def _what_it_stands_on(results: Results) -> Text:
     """What may be said of networks that ran in some folds only."""
-    if results.less is None or not any(c.model in results.less.models and not c.cheap for c in results.candidates):
+    if results.less is None:
+        return Text("", "")
+    evidence, models = read_evidence(results), results.less.models
+    trained = [c.id for c in results.candidates if c.model in models and not c.cheap and c.id in evidence.out_of_fold]
+    if not trained:
         return Text("", "")
     words = text(
         "Scores of networks, and every comparison with them, stand on the folds that were run, and so do the intervals.",
         "网络的得分以及与之相关的每一项比较，都只依据跑过的折，区间也是如此。",
     )
-    evidence, models = read_evidence(results), results.less.models
-    trained = [c.id for c in results.candidates if c.model in models and not c.cheap and c.id in evidence.out_of_fold]
-    if min((evidence.folds_run(name) for name in trained), default=results.less.folds) == 1:
+    if min(evidence.folds_run(name) for name in trained) == 1:
         words += text(
             "How much one training differs from the next cannot be seen from a single one, so these intervals are made wider.",
             "只训练一次看不出各次训练相差多少，因此相应区间已放宽。",
