@@ -9,6 +9,7 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings import slices
 from weigh.findings.performance import headline
 from weigh.language import text
 from weigh.problem import Problem
@@ -66,3 +67,13 @@ def test_a_lead_that_rests_on_copies_is_taken_back(better, seed):
     assert plain.verdict == "yes"
     assert told.verdict == honest.verdict == ("yes" if better == 3 else "undecided")
     assert ("Then the lead over the runner-up is not settled either" in told.sentence.en) == (better == 4)
+
+
+def test_a_part_of_copies_is_judged_by_its_sets():
+    results, grouped = copied({"m": 2.0})
+    told, honest, plain = (
+        by_id(slices.find(one))["slices"] for one in (results, grouped, replace(results, problems=()))
+    )
+    check(told, results)
+    assert told.table == honest.table != plain.table
+    assert "copies" in told.assumptions[1].name.en

@@ -18,7 +18,7 @@ from weigh.findings.amounts import count, gain_of
 from weigh.findings.evidence import Evidence
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import make_units
+from weigh.stats.resampling import Units, make_units
 
 __all__ = ["Copied", "read_copied"]
 
@@ -32,12 +32,14 @@ class Copied(NamedTuple):
         copies: How many examples are copies of another one with the same label.
         examples: How many there are in all.
         factor: How many times as wide intervals should be that count them all.
+        units: Each set of copies as a whole.
         lead_is_lost: The winner is better than the runner-up only where they are all counted.
     """
 
     copies: int
     examples: int
     factor: Estimate
+    units: Units
     lead_is_lost: bool
 
     @property
@@ -75,7 +77,8 @@ def read_copied(evidence: Evidence) -> Copied | None:
         value=math.sqrt(effect), n=total, n_unit="examples", unit="1", method="Kish's design effect of sets of copies"
     )
     units = make_units(results.examples.kind, results.examples.target[results.judged], of.ravel())
-    return Copied(total - len(size), total, factor, _leads(evidence) and not _leads(replace(evidence, units=units)))
+    lost = _leads(evidence) and not _leads(replace(evidence, units=units))
+    return Copied(total - len(size), total, factor, units, lost)
 
 
 def _leads(evidence: Evidence) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from weigh.findings.amounts import count
 from weigh.findings.assumptions import independence_of
+from weigh.findings.copied import read_copied
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
@@ -41,6 +42,10 @@ LEAST_OF_CLASS = 5
 CLAIM = "this_data"  # of predictions that others made with trained models: "these_models"
 CLASS = ""  # the "column" of slices by class
 NAMED = 3  # slices that a sentence names
+SETS_OF_COPIES = text(
+    "Sets of copies, which count as one example each, are independent of each other",
+    "各组副本（每组只算一个样本）相互独立",
+)
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
 
 
@@ -82,7 +87,8 @@ def find(results: Results) -> list[Finding]:
     slices, left_out = _slices(results, out_of_fold)
     if not slices:
         return []  # one class and no metadata: there are no parts
-    units, whole = evidence.units, evidence.measured[winner]
+    copied, whole = evidence.once(read_copied), evidence.measured[winner]
+    units = evidence.units if copied is None else copied.units
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
     recognised = out_of_fold.measured(METRICS.get("accuracy")) if out_of_fold.kind.exclusive else None
@@ -92,7 +98,8 @@ def find(results: Results) -> list[Finding]:
             label = results.examples.classes.index(s.value)
             measured = recognised or _measure_recall(out_of_fold, whole, label)
         scored.append(_score(s, measured, out_of_fold, units, **options))
-    return [_finding(results, winner, scored, left_out, units)]
+    independent = independence_of(units) if copied is None else SETS_OF_COPIES
+    return [_finding(results, winner, scored, left_out, independent)]
 
 
 def _claim(results: Results) -> Claim:
@@ -217,7 +224,7 @@ def _upper_tail(t: float, freedom: float) -> float:
     return float(stdtr(freedom, -t))
 
 
-def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], units: Units) -> Finding:
+def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], independent: Text) -> Finding:
     level, metric = results.spec.design.level, METRICS.get(results.spec.primary)
     adjusted = holm(np.array([s.p for s in scored]))
     # One-sided at half the error of the stated level, so that a named slice's interval excludes zero as well.
@@ -252,7 +259,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         severity="evidence" if worse else "detail",
         sentence=sentence,
         estimates=estimates,
-        assumptions=_assume(units),
+        assumptions=_assume(independent),
         candidates=[winner],
         next=[_what_to_collect(worse, ours=results.origin == "study")] if worse else [],
         figure=_figure(scored, worse, metric.title),
@@ -317,11 +324,11 @@ def _what_to_collect(worse: list[Scored], *, ours: bool) -> Text:
     )
 
 
-def _assume(units: Units) -> list[Assumption]:
+def _assume(independent: Text) -> list[Assumption]:
     drawn = text(
         "The examples of a part are drawn like those that it will meet", "各子集的样本与今后遇到的同类样本分布一致"
     )
-    return [Assumption(name=name, outcome="unchecked") for name in (drawn, independence_of(units))]
+    return [Assumption(name=name, outcome="unchecked") for name in (drawn, independent)]
 
 
 def _name(s: Scored, language: str) -> str:
