@@ -86,7 +86,7 @@ def test_label_first_and_further_columns(tmp_path):
     with pytest.raises(DataError, match="cannot be told which holds the texts"):
         read_new_texts(tmp_path / "n.tsv", written)
     (tmp_path / "n.tsv").write_text("1\ta text\n2\tanother\n3 no tab\n")
-    with pytest.raises(DataError, match=r"Line 3 of .*n.tsv has 1 cells"):
+    with pytest.raises(DataError, match=r"Line 3 of .*n.tsv has 1 cell;"):
         read_new_texts(tmp_path / "n.tsv", written)
 
 
@@ -132,7 +132,7 @@ def test_empty_rows_are_rows(tmp_path):
     [
         ("a.csv", "id,body\n1,one, two\n2,three\n", r"Line 2 of .*a.csv has 3 cells; the header has 2"),
         ("a.csv", "id,body\n1,one, two\n2,three, four\n", r"Line 2 of .*a.csv has 3 cells; the header has 2"),
-        ("b.csv", "id,body\n1,one\n2\n", r"Line 3 of .*b.csv has 1 cells"),
+        ("b.csv", "id,body\n1,one\n2\n", r"Line 3 of .*b.csv has 1 cell;"),
         ("c.jsonl", '{"body": "one"}\n{"body": "two"\n', r"Line 2 of .*c.jsonl is not a JSON object"),
         ("d.json", '[{"body": "one"}, 3]', r"Line 2 of .*d.json is not a JSON object"),
         ("e.json", '{"body": ', "not a JSON object|not valid JSON"),
