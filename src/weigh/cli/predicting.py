@@ -148,13 +148,13 @@ def _tell_beginning(growing: GrowingFiles, n: int, screen: Screen) -> None:
     """What is done with what an earlier process left."""
     if growing.changed:
         why = join_texts([CHANGED.get(name, Text(name, name)) for name in growing.changed], ", ", "、")
-        told = text(
+        line = text(
             "{p} cannot be gone on with ({w}): all is predicted anew.",
             "无法接续 {p}（{w}）：全部重新预测。",
             p=part_of(growing.targets[0]),
             w=why,
         )
-        screen.tell(told.render(screen.language))  # also with --quiet: what was computed is given up
+        screen.tell(line.render(screen.language))  # also with --quiet: what was computed is given up
     if growing.kept:
         screen.say(
             text(

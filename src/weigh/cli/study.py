@@ -99,13 +99,13 @@ def demo(
         "--masks": (masks, "studies/drawn-cells", of_masks.mask_demo_spec, of_masks.DRAWN),
         "--boxes": (boxes, "studies/drawn-boxes", of_boxes.box_demo_spec, of_boxes.DRAWN),
     }
-    asked = [option for option, (wanted, *_) in others.items() if wanted]
-    if len(asked) > 1:
+    demos = [option for option, (wanted, *_) in others.items() if wanted]
+    if len(demos) > 1:
         raise SpecError(
-            text("{o} are different demos.", "{o} 是不同的演示。", o=" ".join(asked)),
+            text("{o} are different demos.", "{o} 是不同的演示。", o=" ".join(demos)),
             do=text("Choose one of them.", "请选择其一。"),
         )
-    default, make_spec, lead = others[asked[0]][1:] if asked else ("studies/solar-cells", demo_spec, None)
+    default, make_spec, lead = others[demos[0]][1:] if demos else ("studies/solar-cells", demo_spec, None)
     folder = output or Path(default)
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
     language = detect_language(lang)

@@ -89,9 +89,9 @@ def predict(
         written = write_predictions(predictor, write_to, format, _absolute(places), screen)
     if isinstance(write_to, StandardOutput):
         write_to.close()
-    told = summary(written, output)
-    if told is not None:
-        print(told.render(language), file=sys.stderr)
+    line = summary(written, output)
+    if line is not None:
+        print(line.render(language), file=sys.stderr)
     if written.failed == written.rows:
         raise DataError(
             text(

@@ -72,12 +72,12 @@ BOX_TABLE = Whole(_table_rows, _csv_line(COLUMNS))
 
 def yolo_text(answer: Detections) -> bytes:
     """A line for each box: class from 0, centre, width and height as shares of the picture; what programs for labelling open."""
-    told = answer.told()
+    told_boxes = answer.told()
     size = (answer.width, answer.height)
-    low, high = told.corners[:, :2] / size, told.corners[:, 2:] / size
+    low, high = told_boxes.corners[:, :2] / size, told_boxes.corners[:, 2:] / size
     lines = [
         f"{c} " + " ".join(f"{value:.6f}" for value in (*centre, *extent)) + "\n"
-        for c, centre, extent in zip(told.classes, (low + high) / 2, high - low, strict=True)
+        for c, centre, extent in zip(told_boxes.classes, (low + high) / 2, high - low, strict=True)
     ]
     return "".join(lines).encode()
 

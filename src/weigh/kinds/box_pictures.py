@@ -108,12 +108,12 @@ def panes_of(
     judged = ~boxes.crowd & (boxes.classes >= 0)
     if answer is None:
         return (Pane(text("drawn", "标注"), _pane(boxes, classes, side, picture, ~judged & False, ~judged)),)
-    told = answer.told()
-    detected = BoxStatistics(compare_boxes([told], [boxes]), classes).detections
+    told_boxes = answer.told()
+    detected = BoxStatistics(compare_boxes([told_boxes], [boxes]), classes).detections
     hit = np.zeros(len(judged), dtype=bool)
     hit[detected.took[detected.hit()]] = True
     wrong = ~detected.hit() & detected.counted()
-    told = told._replace(corners=detected.corners, classes=detected.classes, scores=detected.scores)
+    told_boxes = told_boxes._replace(corners=detected.corners, classes=detected.classes, scores=detected.scores)
     return (
         Pane(
             text("drawn (bold: missed)", "标注（粗线：漏检）"),
@@ -121,21 +121,24 @@ def panes_of(
         ),
         Pane(
             text("found (bold, dashed: wrong)", "检出（粗虚线：误检）"),
-            _pane(told, classes, side, picture, wrong, wrong),
+            _pane(told_boxes, classes, side, picture, wrong, wrong),
         ),
     )
 
 
 def overlaid(picture: Image.Image, answer: Detections, classes: Sequence[str] = ()) -> Image.Image:
     """The picture with what is told drawn over it, at its own size; without `classes` nothing is written beside the boxes."""
-    told = answer.told()
-    colours = class_colours(int(told.classes.max(initial=0)) + 1)[told.classes][::-1]  # the surest on top
-    plain = np.zeros(len(told.classes), dtype=bool)
+    told_boxes = answer.told()
+    colours = class_colours(int(told_boxes.classes.max(initial=0)) + 1)[told_boxes.classes][::-1]  # the surest on top
+    plain = np.zeros(len(told_boxes.classes), dtype=bool)
     scale = max(picture.size) / max(answer.height, answer.width, 1)
-    drawn = outlined(picture, told.corners[::-1], colours, bold=~plain, dashed=plain, scale=scale)
+    drawn = outlined(picture, told_boxes.corners[::-1], colours, bold=~plain, dashed=plain, scale=scale)
     if classes:
-        names = [f"{_plain(classes[c], c)} {score:.2f}" for c, score in zip(told.classes, told.scores, strict=True)]
-        _label(drawn, told.corners[::-1] * scale, names[::-1], colours)
+        names = [
+            f"{_plain(classes[c], c)} {score:.2f}"
+            for c, score in zip(told_boxes.classes, told_boxes.scores, strict=True)
+        ]
+        _label(drawn, told_boxes.corners[::-1] * scale, names[::-1], colours)
     return drawn
 
 

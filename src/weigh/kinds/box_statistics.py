@@ -122,8 +122,8 @@ class BoxStatistics:
         picture, place = np.nonzero(self.places[..., 0] > 0)
         own = self.places[picture, place]
         classes, hits, ignored, took = (own[:, i].astype(np.int64) for i in (0, 6, 7, 8))
-        told = own[:, 1] >= self.thresholds[picture]
-        return Found(picture, classes - 1, own[:, 1], own[:, 2:6], hits, ignored, took - 1, told)
+        is_told = own[:, 1] >= self.thresholds[picture]
+        return Found(picture, classes - 1, own[:, 1], own[:, 2:6], hits, ignored, took - 1, is_told)
 
     @property
     def told(self) -> np.ndarray:

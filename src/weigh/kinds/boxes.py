@@ -295,8 +295,8 @@ class BoxesKind(PlacedKind):
 
     def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
         """How far off the number of boxes of each class is."""
-        told = self.tallied(labels, classes)
-        return np.abs(told[..., 1] - told[..., 2])
+        tallies = self.tallied(labels, classes)
+        return np.abs(tallies[..., 1] - tallies[..., 2])
 
     def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
         """About 95 % of the true counts of a class lie between these, in new pictures that are like those of the study (`stats/conformal.py`)."""

@@ -100,8 +100,8 @@ def _measure_told(prediction: Prediction, _: np.ndarray) -> np.ndarray:
 
 def _measure_miscounted(prediction: Prediction, _: np.ndarray) -> np.ndarray:
     """`(n, 1)` by how many the told and the drawn boxes of each class differ, summed over the classes."""
-    told = BoxStatistics.occurring(prediction.labels).told
-    return np.abs(told[..., 1] - told[..., 2]).sum(axis=1, keepdims=True)
+    counts_of_classes = BoxStatistics.occurring(prediction.labels).told
+    return np.abs(counts_of_classes[..., 1] - counts_of_classes[..., 2]).sum(axis=1, keepdims=True)
 
 
 def _register_counts(

@@ -149,15 +149,15 @@ def settings_of(folder: Path, provenance: Provenance) -> Any:
 def licence_of(folder: Path) -> str:
     """What the card of a model says of its licence, or the first line of its file; "" where nothing does."""
     card = _head_of_card(folder / CARD)
-    stated = card.get("license")
-    if stated == "other":
-        stated = card.get("license_name") or stated
-    for name in LICENCES if not isinstance(stated, str) else ():
+    licence = card.get("license")
+    if licence == "other":
+        licence = card.get("license_name") or licence
+    for name in LICENCES if not isinstance(licence, str) else ():
         if (folder / name).is_file():
             lines = (line.strip("# \t") for line in read_file(folder / name).decode("utf-8", "replace").splitlines())
-            stated = next((line[:80] for line in lines if line), "")
+            licence = next((line[:80] for line in lines if line), "")
             break
-    words = [stated] if isinstance(stated, str) and stated.isprintable() else []
+    words = [licence] if isinstance(licence, str) and licence.isprintable() else []
     return ", ".join([*words, *(["gated"] if any(str(key).startswith("extra_gated") for key in card) else [])])
 
 

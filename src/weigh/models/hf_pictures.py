@@ -120,9 +120,9 @@ def _side(config: Any) -> tuple[int, int] | None:
 
 def _width(encoder: Any, _address: str) -> int:
     encoder.forget_head()
-    stated = getattr(encoder.model.config, "hidden_size", None)
-    if isinstance(stated, int):
-        return stated
+    stated_width = getattr(encoder.model.config, "hidden_size", None)
+    if isinstance(stated_width, int):
+        return stated_width
     for side in (
         (SMALL, SMALL),
         _side(encoder.model.config),

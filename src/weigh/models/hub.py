@@ -201,14 +201,14 @@ def has_its_hash(path: Path, stamp: tuple[int, int]) -> bool:
     """
     if not path.is_symlink():  # caches without links keep no hashes
         return True
-    stated = os.path.basename(os.readlink(path))
-    if not DIGITS.issuperset(stated) or len(stated) not in (40, 64):
+    hash_of_name = os.path.basename(os.readlink(path))
+    if not DIGITS.issuperset(hash_of_name) or len(hash_of_name) not in (40, 64):
         return True
-    digest = hashlib.sha256() if len(stated) == 64 else hashlib.sha1(b"blob %d\0" % stamp[0])
+    digest = hashlib.sha256() if len(hash_of_name) == 64 else hashlib.sha1(b"blob %d\0" % stamp[0])
     with path.open("rb") as file:
         while part := file.read(1 << 20):
             digest.update(part)
-    return digest.hexdigest() == stated
+    return digest.hexdigest() == hash_of_name
 
 
 def unreachable(

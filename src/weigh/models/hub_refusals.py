@@ -296,5 +296,5 @@ def _wait(error: Exception) -> int:
     headers = _response(error).headers
     if limit := re.search(r"\bt=(\d+)", headers.get("ratelimit", "")):
         return int(limit[1])
-    stated = headers.get("Retry-After", "")
-    return int(stated) if stated.isdecimal() else 0
+    seconds = headers.get("Retry-After", "")
+    return int(seconds) if seconds.isdecimal() else 0

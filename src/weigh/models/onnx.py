@@ -140,12 +140,12 @@ class _Graph:
 
 def _cut(address: Address, graph: _Graph) -> Cut:
     """Where the graph is cut: as the user says, or before the last linear layer; of several outputs the logits are meant, which is what weigh calls them."""
-    stated = dict(address.options)
+    options = dict(address.options)
     for key in ("features", "head"):
-        if key in stated and stated[key] not in graph.made:
-            raise no_such_tensor(address.written, stated[key], graph.made)
+        if key in options and options[key] not in graph.made:
+            raise no_such_tensor(address.written, options[key], graph.made)
     outputs = ["logits"] if "logits" in graph.outputs else graph.outputs
-    return stated_cut(stated, outputs, graph.made_by, graph.constant, address.written)
+    return stated_cut(options, outputs, graph.made_by, graph.constant, address.written)
 
 
 def _input(address: Address, graph: _Graph, smaller: Any) -> Any:
@@ -160,8 +160,8 @@ def _input(address: Address, graph: _Graph, smaller: Any) -> Any:
             text("Models of texts are not read from ONNX files.", "文本模型不能从 ONNX 文件读取。"),
             text("Use the model's folder with its tokenizer: hf:FOLDER", "请使用带分词器的模型文件夹：hf:文件夹"),
         )  # fmt: skip
-    asked = dict(address.options).get("input")
-    if len(needed) == 1 and asked in (None, needed[0].name) and kinds[needed[0].name] in FLOATS:
+    named_input = dict(address.options).get("input")
+    if len(needed) == 1 and named_input in (None, needed[0].name) and kinds[needed[0].name] in FLOATS:
         return needed[0]
     raise ModelError(
         text(

@@ -183,14 +183,16 @@ def size_of(address: Address, name: str, sides: tuple[int, ...]) -> int:
     Raises:
         ModelError: They contradict each other, or nobody says.
     """
-    written, asked = address.written, dict(address.options).get("size")
-    if asked is not None and not (asked.isascii() and asked.isdigit() and SIZES[0] <= int(asked) <= SIZES[1]):
+    written, stated_size = address.written, dict(address.options).get("size")
+    if stated_size is not None and not (
+        stated_size.isascii() and stated_size.isdigit() and SIZES[0] <= int(stated_size) <= SIZES[1]
+    ):
         raise ModelError(
             text("{a}: @size={s} is no number of pixels from {x} to {y}.", "{a}：@size={s} 不是 {x} 到 {y} 之间的像素数。",
-                 a=written, s=asked[:40], x=SIZES[0], y=SIZES[1]),
+                 a=written, s=stated_size[:40], x=SIZES[0], y=SIZES[1]),
         )  # fmt: skip
     fixed = [side for side in sides if side > 0]
-    size = int(asked) if asked is not None else fixed[0] if fixed else 0
+    size = int(stated_size) if stated_size is not None else fixed[0] if fixed else 0
     if any(side != size for side in fixed):
         raise ModelError(
             text("{a} takes pictures of {h} × {w} pixels.", "{a} 接受 {h} × {w} 像素的图片。", a=written, h=sides[0], w=sides[1]),
@@ -262,8 +264,8 @@ def refuse_options(address: Address, entry: Entry) -> Callable[[dict[str, Any]],
     """`(options)`: an error where a recipe asks for another size than the graph is for."""
 
     def configure(options: dict[str, Any]) -> None:
-        asked = options.get("image_size")
-        if options.get("frame") or (asked and asked != entry.size):
+        image_size = options.get("image_size")
+        if options.get("frame") or (image_size and image_size != entry.size):
             raise ModelError(
                 text("{a} is for pictures of {s} pixels.", "{a} 用于 {s} 像素的图片。", a=address.written, s=entry.size),
                 text("Its graph is run as it is stored.", "其计算图按存储的样子运行。"),

@@ -176,10 +176,10 @@ def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
 
 def _entered_at(address: Address, graph: Graph) -> Graph:
     """The graph with `@input` in place of what makes that tensor."""
-    asked = dict(address.options).get("input")
-    if asked is None:
+    named_input = dict(address.options).get("input")
+    if named_input is None:
         return graph
-    node = _there(address, graph, asked)
+    node = _there(address, graph, named_input)
     return replace(graph, nodes={**graph.nodes, node.name: placeholder(node.name, node.dtype or 1)})
 
 

@@ -47,8 +47,8 @@ class Tokenisation:
 
     def configured(self, options: dict[str, Any]) -> Tokenisation:
         """The same preparation with the recipe's options (`max_length`)."""
-        asked = options.get("max_length")
-        return replace(self, size=min(self.size, asked)) if asked else self
+        max_length = options.get("max_length")
+        return replace(self, size=min(self.size, max_length)) if max_length else self
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -201,8 +201,8 @@ def _weights(address: Address):
 def _fetch(url: str, *, offline: bool) -> Kept:
     """From torch's own cache or its server. Names of its files end with the beginning of their hash."""
     digest = Path(urlsplit(url).path).stem.rpartition("-")[2]
-    stated = digest if len(digest) >= 8 and set(digest) <= set("0123456789abcdef") else ""
-    return fetch_url(mirrored(url, ENDPOINT), _cache_path(url), digest=stated, offline=offline)
+    prefix_of_digest = digest if len(digest) >= 8 and set(digest) <= set("0123456789abcdef") else ""
+    return fetch_url(mirrored(url, ENDPOINT), _cache_path(url), digest=prefix_of_digest, offline=offline)
 
 
 def _cached(name: str) -> bool:

@@ -130,10 +130,10 @@ def find_suspects(results: Results) -> Suspects:
     for name in ranked(results) if classified else ():
         runs = results.out_of_fold(name)
         assert runs is not None
-        stated = runs.kind.probabilities(runs.answers)
+        probabilities = runs.kind.probabilities(runs.answers)
         present = runs.present[..., None] & trained_on(runs, examples)[..., None]
-        total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
-        count = count + present.sum(axis=0) / len(stated)
+        total = total + np.where(present, probabilities, 0.0).sum(axis=0) / len(probabilities)
+        count = count + present.sum(axis=0) / len(probabilities)
     doubted, contradicted = np.zeros(len(examples), dtype=bool), 0
     if count.any() and classified and len(examples.classes) > 1:
         rows = np.flatnonzero(count[:, 0] > 0)

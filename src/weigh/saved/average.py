@@ -88,13 +88,13 @@ class SavedAverage:
         done: Callable[[int], None] = lambda _: None,
     ) -> np.ndarray:
         """`(n, k)` float64 of examples; members answer one after the other. See `SavedModel.outputs`."""
-        passes, told = 0, 0
+        passes, reported = 0, 0
 
         def member_done(n: int) -> None:
-            nonlocal passes, told
+            nonlocal passes, reported
             passes += n
-            done(passes // len(self.members) - told)
-            told = passes // len(self.members)
+            done(passes // len(self.members) - reported)
+            reported = passes // len(self.members)
 
         answers = [member.outputs(examples, failed=failed, done=member_done) for member in self.members]
         return self.meaning.kind.averaged(answers, np.asarray(self.shares))

@@ -261,8 +261,8 @@ def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Ten
         with torch.inference_mode():
             expected = [value.numpy() for value in answering(*some.values())]
         got = session.run(names, {name: value.numpy() for name, value in some.items()})
-        told = [(a, b) for name, a, b in zip(names, expected, got, strict=True) if name != "label"]
-        difference = max([difference, *(float(np.abs(a - b).max()) for a, b in told)])
+        pairs = [(a, b) for name, a, b in zip(names, expected, got, strict=True) if name != "label"]
+        difference = max([difference, *(float(np.abs(a - b).max()) for a, b in pairs)])
     return difference
 
 

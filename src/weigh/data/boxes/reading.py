@@ -104,17 +104,17 @@ def settle_reading(
     finite = np.isfinite(numbers).all(axis=1)
     numbers, sizes = numbers[finite], sizes[finite]
     small = bool(len(numbers)) and float((np.abs(numbers) < LEAST_PIXELS).all(axis=1).mean()) >= PLAUSIBLE
-    stated = convention.relative
-    expected = Reading(convention.orders[0], bool(stated), convention.origin) if len(convention.orders) == 1 else None
+    relative = convention.relative
+    expected = Reading(convention.orders[0], bool(relative), convention.origin) if len(convention.orders) == 1 else None
     if not len(numbers):
-        return expected or Reading(convention.orders[0], bool(stated), convention.origin), []
-    if expected is not None and stated is None:
+        return expected or Reading(convention.orders[0], bool(relative), convention.origin), []
+    if expected is not None and relative is None:
         expected = expected._replace(relative=small)
-        stated = small
+        relative = small
     if expected is not None and _share(numbers, sizes, expected) >= BROKEN and (expected.relative or not small):
         return expected, []
     orders = convention.orders if expected is None else ORDERS
-    scales = [small] if expected is None and stated is None else [small, bool(stated)]
+    scales = [small] if expected is None and relative is None else [small, bool(relative)]
     candidates = [Reading(order, scale, convention.origin) for order in orders for scale in dict.fromkeys(scales)]
     candidates = [one for one in candidates if one.relative or not small]
     shares = {one: _share(numbers, sizes, one) for one in candidates}

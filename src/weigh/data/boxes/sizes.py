@@ -48,8 +48,8 @@ def canvases(
     factors = _scales(stored, fits, written)
     for row, (size, fits_as, one) in enumerate(zip(stored, fits, written, strict=True)):
         if size is None:
-            stated = one.size or (1, 1)
-            chosen.append(Canvas(stated, stated, opens=False))
+            stated_size = one.size or (1, 1)
+            chosen.append(Canvas(stated_size, stated_size, opens=False))
         elif fits_as == "stored":
             chosen.append(Canvas((size.width, size.height), size.upright, size.orientation))
         elif fits_as != "other" or one.size is None:

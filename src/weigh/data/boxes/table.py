@@ -82,16 +82,16 @@ def _columns(cells: Columns, table: Path, spec: DataSpec) -> tuple[BoxColumns, s
     Raises:
         DataError: One of the first two is not there.
     """
-    asked = spec.columns.box
-    absent = [name for name in asked or () if name not in cells]
-    if absent or (asked and len(asked) not in (1, 4)):
+    named_columns = spec.columns.box
+    absent = [name for name in named_columns or () if name not in cells]
+    if absent or (named_columns and len(named_columns) not in (1, 4)):
         raise DataError(
             text("data.columns.box: {t} has no column '{n}'.", "data.columns.box：{t} 中没有“{n}”列。", t=table, n=absent[0]) + nearest_columns(absent[0], list(cells))
             if absent
-            else text("data.columns.box names {n} {n:|column|columns}; a box has four numbers.", "data.columns.box 指定了 {n} 列；一个框有四个数。", n=len(asked or ())),
+            else text("data.columns.box names {n} {n:|column|columns}; a box has four numbers.", "data.columns.box 指定了 {n} 列；一个框有四个数。", n=len(named_columns or ())),
             do=text("Name four columns, or one that holds all four: --set 'data.columns.box=[xmin,ymin,xmax,ymax]'", "请指定四列，或同时包含四个数的一列：--set 'data.columns.box=[xmin,ymin,xmax,ymax]'"),
         )  # fmt: skip
-    box = box_columns(cells, asked)
+    box = box_columns(cells, named_columns)
     if box is None:
         raise DataError(
             text("{t}: which columns hold the boxes cannot be told.", "{t}：无法判断哪些列是框。", t=table)

@@ -77,8 +77,8 @@ def _written(top: Element, folder: Path, file: str) -> WrittenBoxes:
             text("{p} holds <{n}> instead of <annotation>.", "{p} 中是 <{n}>，而不是 <annotation>。", p=folder / file, n=top.name)
         )  # fmt: skip
     written = BoxesBuilder()
-    stated = top.first("size") or Element("size", 0)
-    width, height = as_side(stated.value("width")), as_side(stated.value("height"))
+    size_element = top.first("size") or Element("size", 0)
+    width, height = as_side(size_element.value("width")), as_side(size_element.value("height"))
     written.size = (width, height) if width and height else None
     for item in top.all("object"):
         name = " ".join(compose(item.value("name")).split())

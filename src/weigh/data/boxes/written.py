@@ -61,8 +61,8 @@ class BoxesBuilder:
         self._names.append(name)
         self._numbers.append(four)
         self._ignored.append(ignored)
-        stated = as_number(area)
-        self._area.append(stated if stated > 0 else np.nan)
+        stated_area = as_number(area)
+        self._area.append(stated_area if stated_area > 0 else np.nan)
 
     def build(self) -> WrittenBoxes:
         """What was added."""

@@ -147,8 +147,8 @@ def _names(folder: Path, spec: DataSpec, yaml: YamlFile | None, files: LabelFile
     """Number of a class, as text, -> its name; empty where nothing says it."""
     inside = dict.fromkeys(os.path.dirname(labels.path) for _, labels in files.pairs)
     folders = [folder, *(folder / place for place in inside), folder.parent]
-    asked = spec.classes if spec.classes is not None else str(yaml.path) if yaml and yaml.named else None
-    table = class_table(asked, folders, NAMES)
+    source_of_names = spec.classes if spec.classes is not None else str(yaml.path) if yaml and yaml.named else None
+    table = class_table(source_of_names, folders, NAMES)
     if table is None:
         return {}
     named = [

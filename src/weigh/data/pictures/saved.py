@@ -111,8 +111,8 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
 def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[str, str]:
     """The columns of pictures and labels: those named, else the only one of the fitting type."""
     pictures = [c for c, f in features.items() if isinstance(f, datasets.Image)]
-    asked = (("path", spec.columns.path), ("label", spec.columns.label))
-    for role, column in asked:
+    named_columns = (("path", spec.columns.path), ("label", spec.columns.label))
+    for role, column in named_columns:
         require_column(role, None if column == role else column, list(features), name)
     labels = [c for c, f in features.items() if isinstance(f, datasets.ClassLabel)]
     picture = spec.columns.path if spec.columns.path in pictures else (pictures[0] if len(pictures) == 1 else None)

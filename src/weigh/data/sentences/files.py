@@ -170,10 +170,12 @@ def _short_cells(numbered: Sequence[tuple[int, Any]], columns: ColumnsSpec) -> C
     wholes = [as_object(row) or {} for _, row in numbered]
     names = [name for name in names_in(numbered) if name == columns.split or name.casefold() in SPLITS]
     cells = {name: [as_cell(whole.get(name)) for whole in wholes] for name in names}
-    asked = columns.split
-    if asked in cells:  # Label Studio has what it was given one level deeper
+    split_column = columns.split
+    if split_column in cells:  # Label Studio has what it was given one level deeper
         inner = [whole["data"] if isinstance(whole.get("data"), dict) else {} for whole in wholes]
-        cells[asked] = [as_cell(whole.get(asked, deep.get(asked))) for whole, deep in zip(wholes, inner, strict=True)]
+        cells[split_column] = [
+            as_cell(whole.get(split_column, deep.get(split_column))) for whole, deep in zip(wholes, inner, strict=True)
+        ]
     return cells
 
 

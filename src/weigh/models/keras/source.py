@@ -137,8 +137,8 @@ def _from_applications(address: Address, weights: Path | None, *, pretrained: bo
             text("keras.applications has no model called '{n}'.", "keras.applications 中没有名为“{n}”的模型。", n=address.name),
             do=text("Near: {x}. `weigh models 'keras:*'` lists all.", "相近的有：{x}。`weigh models 'keras:*'` 会列出全部。", x=", ".join(near) or "–"),
         )  # fmt: skip
-    stated = dict(address.options)
-    size, values = _stated_size(address, known.size), stated.get("values", known.values)
+    options = dict(address.options)
+    size, values = _stated_size(address, known.size), options.get("values", known.values)
     preparation = scaled_as(values, size, SCALINGS, address.written)
     made_with = {"size": size, "pretrained": pretrained and weights is None, "offline": offline}
     reference, files = application(address.name, address.written, head=True, **made_with)

@@ -155,8 +155,8 @@ def check_prediction_cells(frame: pl.DataFrame, probable: Sequence[str]) -> None
     import polars as pl
 
     if probable:
-        stated = frame.select(pl.col("prediction").is_not_null().any().over("model")).to_series()
-        frame = frame.filter(stated)
+        has_decisions = frame.select(pl.col("prediction").is_not_null().any().over("model")).to_series()
+        frame = frame.filter(has_decisions)
     check_cells(frame, ["prediction"])
 
 

@@ -115,8 +115,8 @@ def read_tables(
     code = {"return_dtype": pl.Int64, "default": None}
     chosen = probabilities.argmax(axis=1) if probabilities is not None else np.zeros(len(frame), dtype=np.int64)
     if hard:
-        stated = frame["prediction"].replace_strict(index, **code).fill_null(-1).to_numpy()
-        chosen = np.where(stated < 0, chosen, stated)  # a model that states no decisions has probabilities
+        decided = frame["prediction"].replace_strict(index, **code).fill_null(-1).to_numpy()
+        chosen = np.where(decided < 0, chosen, decided)  # a model that states no decisions has probabilities
     group = examples["group"].to_numpy() if "group" in examples.columns else None
     return PredictionTable(
         name=paths[0].name.partition(".")[0] or paths[0].name,
