@@ -318,28 +318,41 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     for answer in answers:
         shifted = [(f"{answer.path.name}:{row}", seen) for row, seen in answer.blocks.other_texts]
         problems += doubted_spans(answer.blocks.entities, [], shifted, [])
-        if answer.respelt:
-            _, b_line, a, b = answer.respelt[0]
-            problems.append(
-                Problem(
-                    "other-tokens",
-                    text(
-                        "{m} writes {n} {n:|token|tokens} otherwise than the gold file (first: line {l}, '{b}' for '{a}'); {n:|it was|they were} taken for the same.",
-                        "{m} 有 {n} 个词的写法与标准答案不同（第一处：第 {l} 行，“{b}”对应“{a}”），按同一个词处理。",
-                        m=answer.name,
-                        n=len(answer.respelt),
-                        l=b_line,
-                        b=b,
-                        a=a,
-                    ),
-                    severity="note",
-                    numbers={"tokens": len(answer.respelt), "line": b_line},
-                    details=tuple(
-                        {"path": f"{truth.path.name}:{x}", "line": y, "token": p, "token here": q}
-                        for x, y, p, q in answer.respelt
-                    ),
-                )
+        problems += _respelt(truth, answer)
+    return [*problems, *_unknown_types(truth, answers), *_copies(answers), *_silent(answers)]
+
+
+def _respelt(truth: TokenFile, answer: Aligned) -> list[Problem]:
+    """The note on tokens that a submission writes otherwise than the gold file."""
+    problems = []
+    if answer.respelt:
+        _, b_line, a, b = answer.respelt[0]
+        problems.append(
+            Problem(
+                "other-tokens",
+                text(
+                    "{m} writes {n} {n:|token|tokens} otherwise than the gold file (first: line {l}, '{b}' for '{a}'); {n:|it was|they were} taken for the same.",
+                    "{m} 有 {n} 个词的写法与标准答案不同（第一处：第 {l} 行，“{b}”对应“{a}”），按同一个词处理。",
+                    m=answer.name,
+                    n=len(answer.respelt),
+                    l=b_line,
+                    b=b,
+                    a=a,
+                ),
+                severity="note",
+                numbers={"tokens": len(answer.respelt), "line": b_line},
+                details=tuple(
+                    {"path": f"{truth.path.name}:{x}", "line": y, "token": p, "token here": q}
+                    for x, y, p, q in answer.respelt
+                ),
             )
+        )
+    return problems
+
+
+def _unknown_types(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
+    """Types of entities that only submissions have."""
+    problems = []
     true_types = {name for s in truth.sentences for *_, name in s.decoded.spans}
     for answer in answers:
         strange = sorted({name for s in answer.sentences for *_, name in s.decoded.spans} - true_types, key=natural_key)
@@ -356,7 +369,7 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     do=text("If these are other names of the same types, rename them.", "若只是名称不同，请统一名称。"),
                 )
             )
-    return [*problems, *_copies(answers), *_silent(answers)]
+    return problems
 
 
 def _copies(answers: Sequence[Aligned]) -> list[Problem]:

@@ -87,6 +87,15 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
     """Groups on both sides of a split, and folds without one of the classes."""
     where = examples.where("train")
     target = examples.target[where]
+    return [
+        *_torn_groups(examples, where, folds),
+        *_classes_in_one_fold(examples, target, folds),
+        *_folds_without_classes(target, folds),
+    ]
+
+
+def _torn_groups(examples: Examples, where: np.ndarray, folds: dict[int, np.ndarray]) -> list[Problem]:
+    """Groups whose examples stand in several folds."""
     problems = []
     if examples.group is not None:
         _, group = np.unique(examples.group[where], return_inverse=True)
@@ -112,6 +121,12 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
                     ),
                 )
             )
+    return problems
+
+
+def _classes_in_one_fold(examples: Examples, target: np.ndarray, folds: dict[int, np.ndarray]) -> list[Problem]:
+    """Classes that a model was never trained on, if it was not trained on the fold that it answers for."""
+    problems = []
     kept = sorted({c for fold in folds.values() for c in _in_one_fold(target, fold)})
     if kept:
         problems.append(
@@ -130,6 +145,12 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
                 ),
             )
         )
+    return problems
+
+
+def _folds_without_classes(target: np.ndarray, folds: dict[int, np.ndarray]) -> list[Problem]:
+    """Folds in which some class has no example."""
+    problems = []
     lacking = total = 0
     for fold in folds.values():
         for k in range(int(fold.max()) + 1):
