@@ -36,14 +36,12 @@ class TokenColumns(NamedTuple):
         tags: None: no tags (new sentences).
         sentence: Column that says to which sentence a row belongs; None: blank rows part them, or each row is a sentence.
         lists: A row is a whole sentence.
-        filled: The sentence is named in its first row only.
     """
 
     tokens: str
     tags: str | None
     sentence: str | None = None
     lists: bool = False
-    filled: bool = False
 
 
 def token_columns(
@@ -170,11 +168,11 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
         words = [n for n in _ranked(list(rest), TOKENS, token) if are_words(rest[n], n)]
         if words:
             tokens = words[0]
-            sentence, filled = _sentence_column({n: c for n, c in rest.items() if n != tokens}, columns[tokens])
+            sentence = _sentence_column({n: c for n, c in rest.items() if n != tokens}, columns[tokens])
             breaks = parted or _has_breaks(columns[tokens], columns[tags])
             if sentence is None and not breaks and scheme != "prefixed":
                 return None
-            return TokenColumns(tokens, tags, sentence, filled=filled)
+            return TokenColumns(tokens, tags, sentence)
     return None
 
 
@@ -185,9 +183,9 @@ def _untagged(columns: Columns, asked: str | None) -> TokenColumns | None:
         cells = [cell for cell in columns[name] if cell]
         if cells and all(cell[:1] in (LIST_SEPARATOR, "[") for cell in cells):
             return TokenColumns(name, None, lists=True)
-        sentence, filled = _sentence_column({n: c for n, c in columns.items() if n != name}, columns[name])
+        sentence = _sentence_column({n: c for n, c in columns.items() if n != name}, columns[name])
         if sentence is not None and are_words(columns[name], name):
-            return TokenColumns(name, None, sentence, filled=filled)
+            return TokenColumns(name, None, sentence)
     return None
 
 
@@ -201,18 +199,18 @@ def are_words(cells: Sequence[str | None], name: str) -> bool:
     )
 
 
-def _sentence_column(columns: Columns, tokens: Sequence[str | None]) -> tuple[str | None, bool]:
-    """The column whose values stand in runs, and whether only the first row of a run names it."""
+def _sentence_column(columns: Columns, tokens: Sequence[str | None]) -> str | None:
+    """The column that says to which sentence a row belongs: in every row of a sentence, or in its first row alone."""
     for name in sorted(columns, key=lambda n: SENTENCE.search(n) is None):
         cells = columns[name]
         filled = [cell for cell in cells if cell]
         if len(filled) == sum(bool(t) for t in tokens) and SENTENCE.search(name):
             runs = sum(a != b for a, b in pairwise(filled)) + 1
             if len(set(filled)) == runs and 1 < runs <= len(filled) / 1.5:
-                return name, False
+                return name
         elif 1 < len(filled) <= len(cells) / 1.5 and cells[0] and len(set(filled)) == len(filled):
-            return name, True
-    return None, False
+            return name
+    return None
 
 
 def _has_breaks(tokens: Sequence[str | None], tags: Sequence[str | None]) -> bool:
