@@ -249,9 +249,9 @@ def luck_of_draws(
     return mean if np.isfinite(mean) else 0.0
 
 
-def average_on_part(results: Results, shares: Mapping[str, float], part: str = "test") -> OutOfFold | None:
+def average_on_part(results: Results, shares: Mapping[str, float]) -> OutOfFold | None:
     """What the average of the refitted candidates answers on the test part; None where one of them was not scored there."""
-    tested = [results.test(name, part) for name in shares]
+    tested = [results.test(name) for name in shares]
     members = [one for one in tested if one is not None]
     if len(members) < len(tested) or not members:
         return None

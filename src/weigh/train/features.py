@@ -224,8 +224,6 @@ def forward_all(
     examples: Examples,
     setting: Setting,
     progress: Progress | None = None,
-    *,
-    what: str = "features",
 ) -> np.ndarray:
     """`module(pictures)` of every example in eval mode: `(n, …)` float32."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
@@ -245,7 +243,7 @@ def forward_all(
             features[positions] = values
             done += len(positions)
             if progress is not None:
-                progress(what, done, len(examples))
+                progress("features", done, len(examples))
     assert features is not None, "no examples"
     return features
 
