@@ -107,3 +107,12 @@ def test_what_our_own_checks_say_is_said_in_both_languages(content, en, zh):
     assert zh in caught.value.render("zh")
     assert en not in caught.value.render("zh")
     assert "{…}" not in caught.value.render("en")
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [("folds=3", "design.folds"), ("label=stars", "data.columns.label"), ("data.group=site", "data.columns.group"), ("design.fold=3", "folds")],
+)  # fmt: skip
+def test_a_setting_of_another_section_is_named_with_it(setting, meant):
+    with pytest.raises(SpecError, match=rf"there is no such setting\. Did you mean '{meant}'\?"):
+        load_spec(apply_settings({"data": "a"}, [setting]))

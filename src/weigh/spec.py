@@ -31,6 +31,7 @@ __all__ = [
     "Section",
     "StudySpec",
     "default_recipes",
+    "settings_called",
 ]
 
 
@@ -213,6 +214,14 @@ class RunSpec(Section):
 def default_recipes(models: Any) -> list[str]:
     """Where no recipes are named; without models the study is to choose, and takes what was best on the whole (docs/decisions/multilayer.md)."""
     return ["probe"] if models else ["multilayer", "finetune"]
+
+
+def settings_called(name: str) -> list[str]:
+    """Settings of this name in the sections that a user may have left out: "folds" stands in "design", so it is "design.folds"."""
+    sections = {
+        "data": DataSpec, "data.columns": ColumnsSpec, "design": DesignSpec, "metrics": MetricsSpec, "output": OutputSpec, "run": RunSpec,
+    }  # fmt: skip
+    return [f"{where}.{name}" for where, section in sections.items() if name in section.model_fields]
 
 
 class StudySpec(Section):

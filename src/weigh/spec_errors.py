@@ -35,13 +35,18 @@ class WrongSettingError(ValueError):
         super().__init__(sentence.en)
 
 
-def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequence[str]] | None = None) -> list[Text]:
+def explain(
+    items: Iterable[Mapping[str, Any]],
+    known: Callable[[tuple], Sequence[str]] | None = None,
+    elsewhere: Callable[[str], Sequence[str]] = lambda _: (),
+) -> list[Text]:
     """Pydantic's errors as sentences, one for each setting.
 
     Of a setting that may be a number or a word, pydantic reports what is wrong as a number and what is wrong as a word: that is one mistake.
 
     Args:
         known: Section (as pydantic writes places) -> names that may be set in it.
+        elsewhere: Name -> settings of that name in other sections ("folds": "design.folds").
     """
 
     def names(item: Mapping[str, Any]) -> Sequence[str]:
@@ -60,10 +65,10 @@ def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequenc
         words = [item for item in mistakes if item["type"] == "literal_error"]
         others = [item for item in mistakes if item["type"] != "literal_error"]
         if not (words and others):
-            sentences += [_explain_one(item, names(item)) for item in mistakes]
+            sentences += [_explain_one(item, names(item), elsewhere) for item in mistakes]
             continue
         allowed = ", ".join(item.get("ctx", {}).get("expected", "") for item in words)
-        first = _explain_one(others[0], names(others[0]))
+        first = _explain_one(others[0], names(others[0]), elsewhere)
         sentences.append(first + text("It may also be {x}.", "也可以是 {x}。", x=allowed))
     return sentences
 
@@ -74,8 +79,8 @@ def _setting(place: tuple) -> str:
     return ".".join(parts) or "study.yaml"
 
 
-def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
-    """One error as a sentence with the value and, for unknown keys, the nearest known one."""
+def _explain_one(item: Mapping[str, Any], known: Sequence[str], elsewhere: Callable[[str], Sequence[str]]) -> Text:
+    """One error as a sentence with the value and, for unknown keys, the same name in another section or the nearest known one."""
     where = _setting(item["loc"])
     mistake, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
     if where == "run.trust_code":
@@ -86,7 +91,8 @@ def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
             "别人发来的文件不能决定这件事。",
         )
     if mistake == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        name = str(item["loc"][-1])
+        near = list(elsewhere(name)) or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = (
             text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0])
             if near

@@ -18,7 +18,7 @@ from weigh.errors import SpecError, WeighError, did_you_mean, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, join_texts, text
 from weigh.settings import user_path
-from weigh.spec import RecipeSpec, StudySpec
+from weigh.spec import RecipeSpec, StudySpec, settings_called
 from weigh.spec_errors import explain
 from weigh.spec_recipes import recipes_of_study
 from weigh.yaml_loader import load_yaml
@@ -194,7 +194,7 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
-        raise _report(explain(error.errors(include_url=False), _fields_at)) from None
+        raise _report(explain(error.errors(include_url=False), _fields_at, settings_called)) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
     if "recipes" not in spec.model_fields_set:
