@@ -18,6 +18,7 @@ from weigh import findings
 from weigh.findings.advice import next_steps as advice
 from weigh.findings.comparison import pairs as comparison
 from weigh.findings.comparison.settling import _two_digits_up
+from weigh.findings.evidence import read_evidence
 from weigh.record.choice_of_winner import ranked
 
 
@@ -187,6 +188,25 @@ def test_losses_are_turned_so_that_positive_is_better():
     assert pair.relation == "better"
     assert pair.estimates["difference"].low > 0
     assert pair.estimates["difference"].unit == "nats"
+
+
+def test_the_brier_score_of_many_classes_may_be_above_one():
+    """Of more than two classes a certain wrong answer costs 2: intervals that end at 1 did not hold their own score."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 300, [0.4, 0.3, 0.3])
+    logits = {
+        name: simulate_logits(rng, target, separation=separation, repeats=2, sharpness=30)
+        for name, separation in (("good", 6.0), ("bad", -3.0))
+    }
+    results = make_results(logits, target, metrics={"primary": "brier"}, winner="good")
+    evidence = read_evidence(results)
+    assert 1.5 < evidence.scores["bad"].low < evidence.scores["bad"].value < evidence.scores["bad"].high <= 2
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert pair.relation == "better"
+    assert pair.estimates["difference"].value > 150
+    two = make_results({"a": simulate_logits(rng, np.arange(80) % 2)}, np.arange(80) % 2, metrics={"primary": "brier"})
+    assert read_evidence(two).metric.highest == 1
 
 
 @pytest.mark.parametrize("primary", ["balanced_accuracy", "log_loss"])

@@ -312,7 +312,7 @@ def read_evidence(results: Results) -> Evidence:
 
 def _read(results: Results) -> Evidence:
     spec = results.spec
-    metric = METRICS.get(spec.primary)
+    metric = METRICS.get(spec.primary).among(results.examples.kind, len(results.examples.classes))
     out_of_fold = {}
     for candidate in results.candidates:
         predictions = results.out_of_fold(candidate.id)

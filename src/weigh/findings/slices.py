@@ -198,7 +198,8 @@ def _score(
         return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
     freedom = max(min(variance.freedom, inside - 1, outside - 1), 1.0)
     wide = quantile(1 - (1 - level) / tests, freedom) * error
-    most = 1.0 - measured.metric.lowest if measured.metric.unit == "score" else math.inf
+    metric = measured.metric
+    most = metric.highest - metric.lowest if metric.unit == "score" else math.inf
     shortfall = Estimate(
         value=short,
         low=max(short - wide - generous, -most),

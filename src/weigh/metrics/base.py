@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from weigh.kinds.base import Prediction
+from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text, text
 from weigh.metrics.parts import Parts
 from weigh.registry import Registry
@@ -47,8 +47,9 @@ class Metric:
             (a class without weight, …), never a silent 0.
         rope: Region of practical equivalence, in units of the metric (0.01 = one point of accuracy). 0: nothing is negligible
             unless the user says what is.
-        unit: "score" for metrics in [lowest, 1], otherwise its unit.
-        lowest: The least value that a score can have; intervals end there.
+        unit: "score" for metrics in [lowest, highest], otherwise its unit.
+        lowest, highest: The least and the greatest value that a score can have; intervals end there.
+        highest_of_many: `highest` where each example has one of more than two classes (`among`); None: the same.
         kinds: Names of the kinds of targets that it accepts.
         linear: A mean over examples, or a mean of class means: its variance is known better than that of other metrics.
         influence: `statistics (n, k) -> (n,)`: derivative of the score with respect to each example's weight, at unit
@@ -72,6 +73,8 @@ class Metric:
     rope: float = 0.01
     unit: str = "score"
     lowest: float = 0.0
+    highest: float = 1.0
+    highest_of_many: float | None = None
     kinds: frozenset[str] = frozenset()
     linear: bool = False
     influence: Callable[[np.ndarray], np.ndarray] | None = None
@@ -93,6 +96,11 @@ class Metric:
             return measure(prediction, target, classes)
 
         return replace(self, measure=restricted, judged=None)
+
+    def among(self, kind: Kind, classes: int) -> Metric:
+        """The metric of examples of this kind with so many classes, which may decide how great a score can be."""
+        many = kind.exclusive and classes > 2
+        return replace(self, highest=self.highest_of_many) if many and self.highest_of_many is not None else self
 
     def judged_on(self, *targets: np.ndarray) -> np.ndarray | None:
         """Indices of the classes that can be judged on all of `targets`; None: a score speaks of all classes."""

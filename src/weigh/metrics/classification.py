@@ -283,6 +283,7 @@ def _register(
     unit: str = "score",
     labels: bool = True,
     lowest: float = 0.0,
+    highest_of_many: float | None = None,
     parts: Callable[[np.ndarray], Parts] | None = None,
 ) -> None:
     METRICS.register(
@@ -297,6 +298,7 @@ def _register(
             rope=rope,
             unit=unit,
             lowest=lowest,
+            highest_of_many=highest_of_many,
             kinds=frozenset({Label.name, Labels.name} if labels else {Label.name}),
             linear=name in LINEAR,
             influence=influence,
@@ -371,7 +373,7 @@ _register(
     "top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, weighted_mean, labels=False, parts=_parts_mean
 )
 _register("log_loss", "log loss", "对数损失", _measure_log_loss, weighted_mean, better="less", unit="nats")
-_register("brier", "Brier score", "Brier 分数", _measure_brier, weighted_mean, better="less")
+_register("brier", "Brier score", "Brier 分数", _measure_brier, weighted_mean, better="less", highest_of_many=2.0)
 _register(
     "ece",
     "calibration error (ECE)",

@@ -65,7 +65,8 @@ def _upto(results: Results, runs: OutOfFold, blocks: int, folds: int) -> Measure
     fold = runs.fold[:repeats]
     inside = (fold >= 0) & (fold + folds * np.arange(repeats)[:, None] < blocks)
     cut = replace(runs, answers=runs.answers[:repeats], fold=np.where(inside, fold, -1), bias=runs.bias[:repeats])
-    return measure_design(METRICS.get(results.spec.primary), cut)
+    metric = METRICS.get(results.spec.primary).among(results.examples.kind, len(results.examples.classes))
+    return measure_design(metric, cut)
 
 
 def _look(results: Results, race: Race, measured: dict[str, MeasuredDesign], units: Units, blocks: int) -> Look:

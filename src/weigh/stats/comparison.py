@@ -308,7 +308,7 @@ def _difference(
         reason = "no interval: too few independent examples"
     elif metric.unit == "score":
         smallest = units.smallest * covered / units.count
-        least = min(1.0, unseen(metric, resampled.mean_influence, smallest, settings.once))
+        least = min(metric.highest, unseen(metric, resampled.mean_influence, smallest, settings.once))
     elif variance.total <= 0:
         reason = "no interval: no variation"
     if reason is None:
@@ -317,10 +317,11 @@ def _difference(
         more = 1.0 if settings.claim == "these_models" or folds < 2 else folds / (folds - 1)
         low, high = _ends(value, half, q, more)
         if metric.unit == "score":
-            low, high = max(low, metric.lowest - 1.0), min(high, 1.0 - metric.lowest)
+            span = metric.highest - metric.lowest
+            low, high = max(low, -span), min(high, span)
     needed = max(q * variance.standard_error, least) + float(ndtri(settings.power)) * variance.standard_error
     detectable = float("nan") if reason else needed
-    if metric.unit == "score" and needed > 1.0 - metric.lowest:
+    if metric.unit == "score" and needed > metric.highest - metric.lowest:
         detectable = float("nan") if reason else math.inf  # further than two scores can be apart
     scores = resampled.fold_score[~np.isnan(resampled.fold_score)]
     sign = 1.0 if metric.greater_is_better else -1.0

@@ -112,6 +112,7 @@ def learning_curve(
     level: float = 0.95,
     unit: str = "score",
     lowest: float = 0.0,
+    highest: float = 1.0,
     present: float | None = None,
 ) -> LearningCurve | None:
     """The curve through nested training sets, scored on the same examples.
@@ -119,7 +120,7 @@ def learning_curve(
     Args:
         sizes: Training examples, ascending; the last belongs to the present design.
         resamples: One per size, with the same repeats and folds.
-        lowest: The least value that a score can have.
+        lowest, highest: The least and the greatest value that a score can have.
         present: The present score where it is known from more repeats than the curve has.
 
     Returns:
@@ -146,6 +147,7 @@ def learning_curve(
         n_unit=units.name,
         unit=unit,
         lowest=lowest,
+        highest=highest,
         present=present,
     )
     return replace(curve, settling=_settling(np.asarray(sizes, dtype=float), resamples))
@@ -225,6 +227,7 @@ def fit_curve(
     n_unit: str = "examples",
     unit: str = "score",
     lowest: float = 0.0,
+    highest: float = 1.0,
     present: float | None = None,
 ) -> LearningCurve:
     """The average of power laws through points with a known covariance.
@@ -268,10 +271,10 @@ def fit_curve(
     common = {"level": level, "n": n, "n_unit": n_unit}
     ends = [now - half, now + half, *predicted]
     if unit == "score":
-        ends = [min(max(end, lowest), 1.0) for end in ends]
+        ends = [min(max(end, lowest), highest) for end in ends]
         # No score rises by more than is left above it, or above the lower end of its interval
-        value = min(max(gain[1], lowest - now), 1.0 - now)
-        low, high = np.clip(gain[[0, 2]], lowest - ends[1], 1.0 - ends[0])
+        value = min(max(gain[1], lowest - now), highest - now)
+        low, high = np.clip(gain[[0, 2]], lowest - ends[1], highest - ends[0])
         gain = np.array([min(low, value), value, max(high, value)])
     method = f"power law averaged over its exponent, influence of {n_unit} and runs"
     cumulated = np.cumsum(weights)

@@ -189,7 +189,7 @@ def unseen(metric: Any, moves: np.ndarray, m: float, level: float) -> float:
     if metric.unit != "score":
         return 0.0
     largest = float(np.abs(moves).max(initial=0.0)) if metric.without else 0.0
-    return -math.log(1 - level) * largest or -math.log(1 - level) / max(m, 1.0)
+    return -math.log(1 - level) * largest or -math.log(1 - level) * metric.highest / max(m, 1.0)
 
 
 def score_estimate(
@@ -250,11 +250,13 @@ def estimate_of(
         return plain.model_copy(update={"method": "no interval: too few independent examples"})
     q = quantile(level, _freedom(resampled, units, variance))
     if unit == "score":
-        span = 1.0 - metric.lowest  # correlations as a share of the way from -1 to 1; there it is close to Fisher's z
+        span = (
+            metric.highest - metric.lowest
+        )  # correlations as a share of the way from -1 to 1; there it is close to Fisher's z
         parts = resampled.parts or one_part(min(max((value - metric.lowest) / span, 0.0), 1.0), units.smallest)
         usual = usual_factor(resampled, claim) * len(units.of) / units.count  # groups: at worst all alike
         room = distances(parts, variance.total / span**2, usual, q, level)
-        low, high = max(metric.lowest, value - span * room.below), min(1.0, value + span * room.above)
+        low, high = max(metric.lowest, value - span * room.below), min(metric.highest, value + span * room.above)
     elif variance.total <= 0:
         return plain.model_copy(update={"method": "no interval: no variation"})
     else:

@@ -56,6 +56,7 @@ def selection_optimism(
     *,
     rng: np.random.Generator,
     lowest: float = 0.0,
+    highest: float = 1.0,
     draws: int = DRAWS,
 ) -> Optimism | None:
     """The score of the chosen candidate, corrected for the choice; None where the candidates cannot be compared.
@@ -66,7 +67,7 @@ def selection_optimism(
 
     Args:
         score: Of `winner`, as it was measured, with its interval.
-        lowest: The least value that a score can have.
+        lowest, highest: The least and the greatest value that a score can have.
 
     References:
         Oliveira, Lei & Tibshirani (2021), Unbiased risk estimation in the normal means problem via coupled bootstrap;
@@ -85,7 +86,7 @@ def selection_optimism(
     if low is not None and high is not None:
         low, high = (low - careful, high) if sign > 0 else (low, high + careful)
         if score.unit == "score":
-            low, high = max(low, lowest), min(high, 1.0)
+            low, high = max(low, lowest), min(high, highest)
     unit = {"n": score.n, "n_unit": score.n_unit, "unit": score.unit}
     best = gaps + errors
     won = (best >= best.max(axis=1, keepdims=True) - 1e-12).astype(float)

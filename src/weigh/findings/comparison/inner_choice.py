@@ -157,7 +157,7 @@ def _gap(differences: np.ndarray, evidence: Evidence) -> Estimate:
         half = quantile(evidence.level, len(values) - 1) * error
         most = math.inf  # two scores cannot differ by more than the range that they have
         if evidence.metric.unit == "score":
-            most = scaled(1.0 - evidence.metric.lowest, evidence.metric).value
+            most = scaled(evidence.metric.highest - evidence.metric.lowest, evidence.metric).value
         ends = {"low": max(mean - half, -most), "high": min(mean + half, most), "level": evidence.level}
     base = scaled(0.0, evidence.metric, method="Student's t over runs, corrected for shared training examples")
     return base.model_copy(update={"value": mean, "n": len(values), "n_unit": "runs", **ends})

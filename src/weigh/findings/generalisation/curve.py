@@ -98,6 +98,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
             level=evidence.level,
             unit=evidence.metric.unit,
             lowest=evidence.metric.lowest,
+            highest=evidence.metric.highest,
             present=(winner_score(evidence) if name == evidence.winner else evidence.scores[name]).value,
         )
     return Measured(name, sizes, scores, curve)

@@ -28,6 +28,7 @@ def luck_of_choosing(evidence: Evidence) -> Optimism | None:
         evidence.scores[evidence.winner],
         rng=evidence.rng("optimism"),
         lowest=evidence.metric.lowest,
+        highest=evidence.metric.highest,
     )
 
 

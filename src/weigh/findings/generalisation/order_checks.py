@@ -245,7 +245,7 @@ def _compare(
         low=None if half_after is None else max(metric.lowest, after - half_after),
         high=None
         if half_after is None
-        else min(1.0, after + half_after)
+        else min(metric.highest, after + half_after)
         if metric.unit == "score"
         else after + half_after,
         **common_fields,
