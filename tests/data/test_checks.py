@@ -215,7 +215,7 @@ def test_the_second_look_opens_nothing(data, monkeypatch):
     def never(path):
         raise AssertionError(f"{path} was opened")
 
-    monkeypatch.setattr(facts_module, "look", never)
+    monkeypatch.setattr(facts_module, "facts_of_file", never)
     monkeypatch.setattr("weigh.data.pictures.near_copies.open_picture", never)
     assert check_pictures(examples)[1] == first
 
