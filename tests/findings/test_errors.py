@@ -190,3 +190,19 @@ def test_what_is_flagged_is_compared_with_what_right_labels_would_give(share):
     assert verdicts == {"undecided"}
     if not share:
         assert unusual <= 1
+
+
+def test_labels_of_groups_where_the_model_fails_are_not_expected_to_be_contradicted_elsewhere():
+    """Of 400 labels outside the strange group a dozen are wrong; 95 were said to be contradicted by chance, since those 200 counted."""
+    rng = np.random.default_rng(0)
+    target, elsewhere = simulate_target(rng, 600), np.arange(600) < 200
+    logits = simulate_logits(rng, target, separation=8.0, repeats=2)
+    logits[:, elsewhere] = simulate_logits(rng, target[elsewhere], separation=0.0, repeats=2, noise=0.1, sharpness=4.0)
+    target[205::33] = 1 - target[205::33]
+    group = np.where(elsewhere, "elsewhere", [f"g{i // 20}" for i in range(600)])
+    results = make_results({"a": logits}, target, groups=group)
+    found = next(finding for finding in find(results) if finding.id == "errors:labels")
+    assert found.estimates["strange"].value > 50
+    assert found.estimates["flagged"].value == 12
+    assert found.estimates["by_chance"].value < 20
+    assert found.estimates["by_chance"].n == 400

@@ -139,12 +139,19 @@ def _find_in_each_class(target: np.ndarray, probabilities: np.ndarray) -> LabelE
 
 
 def flags_by_chance(
-    probabilities: np.ndarray, calibrated: np.ndarray, *, multilabel: bool, rng: np.random.Generator, draws: int = 100
+    probabilities: np.ndarray,
+    calibrated: np.ndarray,
+    *,
+    multilabel: bool,
+    rng: np.random.Generator,
+    draws: int = 100,
+    counted: np.ndarray | None = None,
 ) -> np.ndarray:
     """`(draws,)` how many labels would be flagged if all were right: labels drawn as `calibrated` says, judged by `probabilities`.
 
     Args:
         probabilities, calibrated: `(n, classes)`, as the model states them and after calibration on the given labels.
+        counted: `(n,)` bool: only flags of these are counted; default: all.
 
     Not for: telling whether labels are wrong. Calibrated on wrong labels, a model expects to be contradicted by them.
     """
@@ -155,7 +162,8 @@ def flags_by_chance(
         else:
             cumulated = np.cumsum(calibrated, axis=1)
             labels = (rng.random((len(calibrated), 1)) * cumulated[:, -1:] > cumulated[:, :-1]).sum(axis=1)
-        counts.append(int(find_label_errors(labels, probabilities).flagged.sum()))
+        flagged = find_label_errors(labels, probabilities).flagged
+        counts.append(int((flagged if counted is None else flagged & counted).sum()))
     return np.array(counts)
 
 

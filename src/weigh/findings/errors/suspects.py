@@ -56,7 +56,7 @@ class Suspected(NamedTuple):
         unknown: Labels that were not looked at, since no model had trained on their class.
         strange: Contradicted labels in groups where so many are that the model is to blame.
         groups: How many such groups.
-        by_chance: How many labels would be contradicted if all were right, by the model's own calibrated probabilities.
+        by_chance: How many labels would be contradicted if all were right, by the model's own calibrated probabilities; strange groups left out.
     """
 
     reader: str
@@ -113,20 +113,23 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
         int(predicted.sum()) - len(present),
         len(flagged) - len(kept),
         0 if group is None else len(np.unique(group[out_of_fold.indices][strange])),
-        _by_chance(evidence, average[present], out_of_fold.target[present]),
+        _by_chance(evidence, average[present], out_of_fold.target[present], ~strange[present]),
     )
     return suspected._replace(flagged=kept[:0]) if suspected.many else suspected
 
 
-def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray) -> Estimate:
+def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray, counted: np.ndarray) -> Estimate:
+    """How many of the `counted` labels would be contradicted if all were right: those of strange groups count on neither side, nor is the model
+    calibrated on them.
+    """
     multilabel = target.ndim == 2
     draws = int(np.clip(CELLS // max(average.size, 1), 20, 200))
     logits = np.log(np.clip(average, 1e-12, 1.0))
     if multilabel:
         logits = logits - np.log(np.clip(1 - average, 1e-12, 1.0))
-    calibrated = _softened(logits / fit_temperature(logits, target), multilabel=multilabel)
+    calibrated = _softened(logits / fit_temperature(logits[counted], target[counted]), multilabel=multilabel)
     counts = flags_by_chance(
-        average, calibrated, multilabel=multilabel, rng=evidence.rng("labels by chance"), draws=draws
+        average, calibrated, multilabel=multilabel, rng=evidence.rng("labels by chance"), draws=draws, counted=counted
     )
     low, high = np.quantile(counts, [(1 - evidence.level) / 2, (1 + evidence.level) / 2])
     return Estimate(
@@ -134,7 +137,7 @@ def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray) -> E
         low=float(np.floor(low)),
         high=float(np.ceil(high)),
         level=evidence.level,
-        n=len(average),
+        n=int(counted.sum()),
         method="labels drawn from the model's own calibrated probabilities",
         unit="examples",
     )
