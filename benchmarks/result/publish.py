@@ -289,8 +289,8 @@ def _machines(records: Sequence[Record]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     known = ", ".join(first["instructions"]) or "without bf16"
     return (
-        f"{processors} ({known}), {first['cores']} cores of which one was used; load before the starts {min(load)} to {max(load)} "
-        f"(median {median(load)}). Python {first['python']}, {versions}; weigh at commit {commits or '–'}."
+        f"{processors} ({known}), {first['cores']} cores of which one was used; load before the starts {min(load):.2f} to {max(load):.2f} "
+        f"(median {median(load):.2f}). Python {first['python']}, {versions}; weigh at commit {commits or '–'}."
     )
 
 
