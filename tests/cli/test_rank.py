@@ -328,3 +328,8 @@ def test_a_score_of_some_folds_is_marked_in_the_table(capsys):
     for dropped in (True, False):
         _print_ranking(findings_file(raced(dropped=dropped)), "en", [], without=())
         assert ("* The score of some folds only" in capsys.readouterr().out) is dropped
+
+
+@pytest.mark.parametrize(("value", "written"), [(1.0, ">0.99"), (0.99, "0.99"), (0.406, "0.41"), (0.004, "<0.01")])
+def test_no_probability_to_be_best_is_written_as_certain(value, written):
+    assert rank._probability(value) == written
