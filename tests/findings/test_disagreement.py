@@ -186,10 +186,17 @@ def test_a_lead_that_wider_intervals_do_not_show_is_not_settled():
     evidence = read_evidence(results)
     gain = evidence.comparisons.of("m0", "m1")
     assert gain.relation == "better"
-    top = by_id(findings_file(results).findings)["verdict"]
+    found = by_id(findings_file(results).findings)
+    top, pair = found["verdict"], found["comparison:m0:m1"]
     check(top, results)
     assert top.verdict == "undecided"
     assert "lead over the runner-up is not settled" in top.sentence.en
+    check(pair, results)
+    factor = found["order:neighbours"].estimates["factor"].format(1, 1.0)
+    assert f"with an interval about {factor} times as wide this would not be settled" in pair.sentence.en
+    far = by_id(findings_file(pictures((2.0, 0.5), n=800, alike=0.9, repeats=5, seed=1)).findings)["comparison:m0:m1"]
+    assert far.relation == "better"
+    assert "would not be settled" not in far.sentence.en
 
 
 # ---- ends that show their signs

@@ -72,6 +72,11 @@ class Difference:
     complete: bool
 
     @property
+    def half(self) -> float:
+        """Half the interval before it allows for folds that train on fewer examples: 0 is outside the interval where the difference is larger."""
+        return max(self.q * self.variance.standard_error, self.least)
+
+    @property
     def bounded(self) -> float:
         """The variance, no smaller than what half the interval is made of: few examples that never disagree do not show that they never will.
 

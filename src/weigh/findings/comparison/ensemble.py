@@ -13,6 +13,7 @@ from weigh.findings.amounts import amount, count, gain_of, scope, share, written
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.generalisation.widened import of_neighbours
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import VERDICTS, asked
 from weigh.findings.registry import FINDINGS
@@ -77,6 +78,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
         l=written_level(evidence.level),
         c=scope(evidence.claim),
     )
+    sentence += of_neighbours(evidence, difference, estimates)
     sentence += _to_use(evidence, ensemble, better=verdict == "yes", estimates=estimates)
     estimates |= {
         name: Estimate(value=value, method="cross-validated, a description", unit=METRICS.get(name).unit)

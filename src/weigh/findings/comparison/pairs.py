@@ -14,6 +14,7 @@ from weigh.findings.assumptions import assumptions_of
 from weigh.findings.comparison.possible_best import find_best, listed
 from weigh.findings.comparison.settling import settle
 from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.generalisation.widened import of_neighbours
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import VERDICTS, asked
 from weigh.findings.references import NADEAU_BENGIO, WESTFALL_YOUNG
@@ -59,7 +60,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     estimates = {"difference": gain, "level": share(evidence.level), "pairs": count(comparisons.count, "pairs")}
     estimates |= _descriptions(difference)
     a, b = evidence.label(winner), evidence.label(other)
-    sentence = _say(evidence, difference, gain, estimates)
+    sentence = _say(evidence, difference, gain, estimates) + of_neighbours(evidence, difference, estimates)
     same = difference.relation == "undecided" and evidence.same_answers(winner, other)
     if same:
         sentence += text(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, gain_of, scaled, turned
+from weigh.findings.amounts import amount, count, scaled, turned
 from weigh.findings.copied import read_copied
 from weigh.findings.errors.suspects import untrained_classes
 from weigh.findings.evidence import Evidence
@@ -17,6 +17,7 @@ from weigh.findings.generalisation.choice import read_choice
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.generalisation.shift import find_shifts
+from weigh.findings.generalisation.widened import lost_among_neighbours
 from weigh.language import Text, join_texts, text
 from weigh.stats.estimate import Estimate
 
@@ -81,11 +82,10 @@ def _too_narrow(evidence: Evidence) -> bool:
     copied = evidence.once(read_copied)
     if copied is not None and copied.lead_is_lost:
         return True
-    factor = evidence.once(dependence)
-    if factor is None or evidence.comparisons is None or len(evidence.ranked) < 2:
+    if evidence.comparisons is None or len(evidence.ranked) < 2:
         return False
-    gain = gain_of(evidence.comparisons.of(evidence.ranked[0], evidence.ranked[1]), evidence.metric)
-    return gain.low is not None and gain.low > 0 >= gain.value - factor.value * (gain.value - gain.low)
+    difference = evidence.comparisons.of(evidence.ranked[0], evidence.ranked[1])
+    return difference.relation == "better" and lost_among_neighbours(evidence, difference)
 
 
 def _of_order(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.widened import of_neighbours
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import VERDICTS, asked
 from weigh.language import Text, text
 from weigh.run import RECIPES
+from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
 
 __all__ = ["against_counting", "not_shown_better"]
@@ -42,9 +44,14 @@ class _Counting(NamedTuple):
 
     counting: str
     pretrained: str
+    difference: Difference
     gain: Estimate
-    relation: Relation
     verdict: Verdict
+
+    @property
+    def relation(self) -> Relation:
+        """Of the pretrained one to the other."""
+        return self.difference.relation
 
 
 def _compare(evidence: Evidence) -> _Counting | None:
@@ -61,8 +68,9 @@ def _compare(evidence: Evidence) -> _Counting | None:
     verdict: Verdict = "undecided" if "undecided" in relations.values() else "no"
     if relations[chosen] == "better":
         verdict = "yes"
-    gain = gain_of(evidence.comparisons.of(chosen, best), evidence.metric)
-    return None if math.isnan(gain.value) else _Counting(best, chosen, gain, relations[chosen], verdict)
+    difference = evidence.comparisons.of(chosen, best)
+    gain = gain_of(difference, evidence.metric)
+    return None if math.isnan(gain.value) else _Counting(best, chosen, difference, gain, verdict)
 
 
 def _sentence(evidence: Evidence, compared: _Counting) -> Text:
@@ -102,6 +110,8 @@ def against_counting(evidence: Evidence) -> list[Finding]:
     if compared is None:
         return []
     names = [compared.pretrained, compared.counting]
+    estimates = {"difference": compared.gain}
+    sentence = _sentence(evidence, compared) + of_neighbours(evidence, compared.difference, estimates)
     return [
         Finding(
             id="performance:counting",
@@ -110,8 +120,8 @@ def against_counting(evidence: Evidence) -> list[Finding]:
             claim=evidence.claim,
             severity="evidence" if compared.verdict == "yes" else "problem",
             relation=compared.relation if VERDICTS[compared.relation] == compared.verdict else None,
-            sentence=_sentence(evidence, compared),
-            estimates={"difference": compared.gain},
+            sentence=sentence,
+            estimates=estimates,
             assumptions=assumptions_of(evidence, names),
             candidates=names,
             references=[

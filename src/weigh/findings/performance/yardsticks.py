@@ -7,6 +7,7 @@ import math
 from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.widened import of_neighbours
 from weigh.findings.model import Finding
 from weigh.findings.questions import VERDICTS, asked
 from weigh.findings.references import NADEAU_BENGIO
@@ -80,6 +81,8 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
             **values,
         ),
     }[difference.relation]
+    estimates = {"difference": gain}
+    sentence += of_neighbours(evidence, difference, estimates)
     return [
         Finding(
             id=f"{key}:{other if key == 'performance:control' else name}",
@@ -88,7 +91,7 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
             claim=evidence.claim,
             relation=difference.relation,
             sentence=sentence,
-            estimates={"difference": gain},
+            estimates=estimates,
             assumptions=assumptions_of(evidence, [name, other]),
             candidates=[name, other],
             references=[NADEAU_BENGIO],

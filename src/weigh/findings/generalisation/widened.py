@@ -1,0 +1,41 @@
+"""Differences that are shown only while intervals count neighbours with like errors as independent examples.
+
+Before it: the factor of `neighbours.py`. After it: the headline (`performance/caveats.py`) and every finding that says which of two is better.
+"""
+
+from __future__ import annotations
+
+from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.neighbours import dependence
+from weigh.language import Text, text
+from weigh.stats.comparison import Difference
+from weigh.stats.estimate import Estimate
+
+__all__ = ["lost_among_neighbours", "of_neighbours"]
+
+
+def lost_among_neighbours(evidence: Evidence, difference: Difference) -> bool:
+    """Whether a difference is shown (better, worse, practically equal) and would not be, were its interval as wide as errors of neighbours ask for.
+
+    Only what resampling the examples adds to the interval is widened, not what allows for folds that train on fewer of them.
+    """
+    factor, estimate = evidence.once(dependence), difference.estimate
+    if factor is None or difference.relation == "undecided" or estimate.low is None or estimate.high is None:
+        return False
+    if difference.relation == "equal":
+        further = (factor.value - 1) * difference.half
+        return estimate.low - further <= -evidence.rope or estimate.high + further >= evidence.rope
+    return abs(estimate.value) <= factor.value * difference.half
+
+
+def of_neighbours(evidence: Evidence, difference: Difference, estimates: dict[str, Estimate]) -> Text:
+    """The sentence that follows a difference that is lost so; its number is put into `estimates`."""
+    factor = evidence.once(dependence)
+    if factor is None or not lost_among_neighbours(evidence, difference):
+        return text("", "")
+    estimates["factor"] = factor
+    return text(
+        "Errors of neighbours are alike: with an interval about {f} times as wide this would not be settled.",
+        "相邻样本的误差彼此相似：区间若放宽到约 {f} 倍，这一点便没有定论。",
+        f=factor.format(1, 1.0),
+    )
