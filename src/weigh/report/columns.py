@@ -175,6 +175,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "loss_first": Text("loss after the first epoch", "第一轮后的损失"),
     "loss_last": Text("loss after the last epoch", "最后一轮后的损失"),
     "lost": Text("share lost", "丢失的占比"),
+    "lost_pairs": Text("pairs that neighbours unsettle", "因相邻样本而未定的比较数"),
     "low": Text("low", "下限"),
     "lowest_iou": Text("lowest IoU", "最低 IoU"),
     "lowest_recall": Text("lowest recall", "最低召回率"),

@@ -8,10 +8,13 @@ sentence says why. Before it: `pairs.py`, which sets the winner against each oth
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 from weigh.findings.amounts import count, share, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.neighbours import dependence
+from weigh.findings.generalisation.widened import lost_among_neighbours
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
 from weigh.findings.references import HSU, WESTFALL_YOUNG
@@ -66,11 +69,12 @@ def find_best(evidence: Evidence) -> list[Finding]:
             **values,
         )
     sentence += _left_out(evidence, comparisons, possible, estimates)
+    sentence += _lost(evidence, comparisons, estimates)
     return [
         Finding(
             id="comparison:matrix",
             kind="comparison",
-            **asked("comparison:matrix", "yes" if len(possible) == 1 else "undecided"),
+            **asked("comparison:matrix", "yes" if len(possible) == 1 and "lost_pairs" not in estimates else "undecided"),
             claim=evidence.claim,
             severity="detail",
             sentence=sentence,
@@ -105,6 +109,21 @@ def _left_out(
         "which asks for less evidence than telling of every pair which one is better.",
         "以下方案不在其中，尽管没有哪一对比较能单独证明它更差：{x}。“是否可能最好”是单侧问题，所需的证据少于在每一对中都判出高下。",
         x=listed(evidence, names, estimates, "left_out"),
+    )
+
+
+def _lost(evidence: Evidence, comparisons: Comparisons, estimates: dict[str, Estimate]) -> Text:
+    """How many pairs are settled only while neighbours with like errors count as independent examples ("lost_pairs" of `estimates`)."""
+    factor, pairs = evidence.once(dependence), list(combinations(evidence.ranked, 2))
+    lost = sum(lost_among_neighbours(evidence, comparisons.of(a, b)) for a, b in pairs)
+    if factor is None or not lost:
+        return text("", "")
+    estimates |= {"lost_pairs": count(lost, "pairs"), "factor": factor}
+    return text(
+        "Errors of neighbours are alike: with intervals about {f} times as wide {k} of the settled pairs would not be settled, and more candidates might be the best.",
+        "相邻样本的误差彼此相似：区间若放宽到约 {f} 倍，已分出结果的比较中有 {k} 对便没有定论，可能最好的候选方案也会更多。",
+        f=factor.format(1, 1.0),
+        k=lost,
     )
 
 
