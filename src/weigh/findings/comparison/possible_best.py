@@ -74,7 +74,9 @@ def find_best(evidence: Evidence) -> list[Finding]:
         Finding(
             id="comparison:matrix",
             kind="comparison",
-            **asked("comparison:matrix", "yes" if len(possible) == 1 and "lost_pairs" not in estimates else "undecided"),
+            **asked(
+                "comparison:matrix", "yes" if len(possible) == 1 and "lost_pairs" not in estimates else "undecided"
+            ),
             claim=evidence.claim,
             severity="detail",
             sentence=sentence,
