@@ -122,7 +122,7 @@ def _lost(evidence: Evidence, comparisons: Comparisons, estimates: dict[str, Est
         return text("", "")
     estimates |= {"lost_pairs": count(lost, "pairs"), "factor": factor}
     return text(
-        "Errors of neighbours are alike: with intervals about {f} times as wide {k} of the settled pairs would not be settled, and more candidates might be the best.",
+        "Errors of neighbours are alike: with intervals about {f} times as wide {k} settled {k:|pair|pairs} would not be settled, and more candidates might be the best.",
         "相邻样本的误差彼此相似：区间若放宽到约 {f} 倍，已分出结果的比较中有 {k} 对便没有定论，可能最好的候选方案也会更多。",
         f=factor.format(1, 1.0),
         k=lost,

@@ -17,7 +17,7 @@ __all__ = ["lost_among_neighbours", "of_neighbours"]
 def lost_among_neighbours(evidence: Evidence, difference: Difference) -> bool:
     """Whether a difference is shown (better, worse, practically equal) and would not be, were its interval as wide as errors of neighbours ask for.
 
-    Only what resampling the examples adds to the interval is widened, not what allows for folds that train on fewer of them.
+    Widened is half the interval as it follows from the variance (`Difference.half`), not what allows for folds that train on fewer examples.
     """
     factor, estimate = evidence.once(dependence), difference.estimate
     if factor is None or difference.relation == "undecided" or estimate.low is None or estimate.high is None:
