@@ -330,6 +330,7 @@ def test_a_score_of_some_folds_is_marked_in_the_table(capsys):
         assert ("* The score of some folds only" in capsys.readouterr().out) is dropped
 
 
-@pytest.mark.parametrize(("value", "written"), [(1.0, ">0.99"), (0.99, "0.99"), (0.406, "0.41"), (0.004, "<0.01")])
-def test_no_probability_to_be_best_is_written_as_certain(value, written):
-    assert rank._probability(value) == written
+def test_no_probability_to_be_best_is_written_as_certain():
+    row = {"rank": 1, "candidate": "m0", "score": 0.9, "low": None, "high": None, "possibly_best": True}
+    for value, written in ((1.0, "> 0.99"), (0.99, "0.99"), (0.406, "0.41"), (0.004, "< 0.01")):
+        assert rank._cells({**row, "p_best": value}, "en")["p_best"] == written

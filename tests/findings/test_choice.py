@@ -12,6 +12,7 @@ from tests.findings.synthetic import make_results, simulate_logits, simulate_tar
 from weigh.findings.comparison.choice import find
 from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
+from weigh.report.rows import table_of
 
 
 def planted(separations, *, n=300, repeats=3, seed=0, **options):
@@ -30,6 +31,8 @@ def test_a_planted_best_is_found_with_certainty():
     finding, _ = choice_of([6.0, 0.5, 0.5])
     assert finding.verdict == "yes"
     assert "more than 99 %" in finding.sentence.en
+    assert finding.table[0]["p_best"] > 0.99, "a program reads the number"
+    assert "&gt; 0.99" in table_of(finding.table, "en", caption="ranking")
     assert finding.table[0]["candidate"] == "m0"
     assert finding.estimates["expected_loss"].value < 0.05
     assert "repeats" not in finding.sentence.en, "nothing is left to gain"

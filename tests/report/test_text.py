@@ -25,6 +25,7 @@ from weigh.report.json_file import strip_measured, to_json
 from weigh.report.markdown import escape_markdown, render_markdown
 from weigh.report.notebook import study_html
 from weigh.report.quantities import number, quantity, short_count, show_estimate
+from weigh.report.rows import cell, written_value
 from weigh.report.story import tell
 from weigh.report.terminal import render_terminal, summary_line
 from weigh.report.visible import visible, visible_line
@@ -359,3 +360,11 @@ def test_an_internal_failure_is_shown_not_hidden():
     )
     file = FindingsFile(study={}, findings=[broken])
     assert "A mistake in weigh." in render_terminal(file, language="en", width=80, colour=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nobody_is_written_as_certainly_the_best(language):
+    """A share of draws that is 1 or 0 stood as "1" and "0" in the table."""
+    for value, written in ((1.0, "> 0.99"), (0.99, "0.99"), (0.406, "0.41"), (0.004, "< 0.01"), (0.0, "< 0.01")):
+        assert written_value("p_best", value, language) == written
+    assert cell("p_best", 1.0, language) == '<td class="num" data-sort="1.0">&gt; 0.99</td>'

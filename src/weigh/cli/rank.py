@@ -270,6 +270,8 @@ def _print_table(rows: list[dict[str, Any]], language: str, width: int, without:
 
 
 def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
+    from weigh.report.quantities import probability
+
     def number(key: str, form: str, scale: float = 1.0) -> str:
         value = row.get(key)
         return "" if value is None else f"{value / scale:{form}}"
@@ -281,7 +283,7 @@ def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
         "rank": str(row["rank"]),
         "candidate": row["candidate"],
         "score": number("score", ".3f") + mark + interval,
-        "p_best": "" if row.get("p_best") is None else _probability(row["p_best"]),
+        "p_best": "" if row.get("p_best") is None else probability(row["p_best"]),
         "possibly_best": (yes if row["possibly_best"] else no).render(language),
         "logme": number("logme", ".3f"),
         "h_score": number("h_score", ".3f"),
@@ -289,11 +291,6 @@ def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
         "gmacs": number("macs", ".2f", 1e9),
         "seconds": number("seconds", ".1f"),
     }
-
-
-def _probability(value: float) -> str:
-    """With two decimals; what is nearly certain is no certainty."""
-    return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from weigh.language import unsigned_zero
 from weigh.report.words import UNITS, unit_word
 from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
-__all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
+__all__ = ["number", "probability", "quantity", "short_count", "show_estimate", "show_value"]
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -57,6 +57,11 @@ def quantity(value: Any, unit: str, language: str) -> str:
     shown = number(value, 1) if unit == "points" else number(value)
     word = "" if unit in ("1", "") else unit_word(unit, shown, language)
     return f"{shown} {word}".rstrip()
+
+
+def probability(value: float) -> str:
+    """A probability with two decimals; what is nearly certain is not written as certain: "> 0.99", "< 0.01"."""
+    return "> 0.99" if value > 0.99 else "< 0.01" if value < 0.01 else with_digits(value, 2)
 
 
 def short_count(value: float) -> str:

@@ -16,7 +16,7 @@ from weigh.findings.model import Figure
 from weigh.language import Text
 from weigh.metrics.base import METRICS
 from weigh.report.columns import COLUMNS
-from weigh.report.quantities import quantity, short_count, show_value
+from weigh.report.quantities import probability, quantity, short_count, show_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import PURPOSE, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, VALUES, say
@@ -37,6 +37,7 @@ __all__ = [
 LABELS = ("label", "candidate", "class", "slice", "group", "source", "name", "stage", "block", "variant", "x")
 ROWS_SHOWN = 400
 COUNTED = ("macs", "parameters", "n_parameters")
+PROBABLE = ("p_best",)
 _INTERVAL = re.compile(r"-?[\d.]+ \[.*\]|-?[\d.]+")
 
 
@@ -81,6 +82,8 @@ def written_value(key: str, value: Any, language: str) -> str:
         return quantity(value, "bytes", language)
     if finite(value) is not None and key in COUNTED:
         return short_count(value)
+    if finite(value) is not None and key in PROBABLE:
+        return probability(value)
     return show_value(value)
 
 
