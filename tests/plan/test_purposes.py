@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
+from tests.arrays import kind_of
 from tests.plan.test_runs import make_examples, make_spec
+from weigh.language import text
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.identity import Split
-from weigh.plan.purposes import cleaned_runs
+from weigh.plan.purposes import cleaned_runs, may_suspect
 from weigh.plan.runs import plan_runs
+from weigh.problem import Problem
 
 
 def plan(n=400, *, groups=None, **design):
@@ -115,3 +119,14 @@ def test_cleaned_runs_leave_the_suspects_out_of_both_sides():
     assert set(runs[0].test) == set(range(20)) - {3, 17}
     again = cleaned_runs(examples, spec, cross_candidates(spec)[:1], [split], ~suspects)
     assert again[0].key != runs[0].key
+
+
+def test_what_may_be_suspected_is_known_before_anything_runs():
+    examples, alone = make_examples(20), np.arange(20)
+    assert may_suspect(examples, (), alone), "predictions can contradict the label of a class"
+    numbers = np.linspace(0.0, 1.0, 20)
+    examples = replace(examples, target=numbers, classes=(), kind=kind_of(numbers))
+    assert not may_suspect(examples, (), alone)
+    assert may_suspect(examples, (), np.maximum(alone, 1)), "a copy"
+    conflict = Problem("label-conflict", text("Two labels.", "两个标签。"))
+    assert may_suspect(examples, (conflict,), alone)

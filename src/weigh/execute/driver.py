@@ -270,8 +270,9 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
     heads = leading_heads(results)
     suspects = find_suspects(results)
     runs: list[Run] = []
-    if not spec.design.cleaned:
-        reason = plan.skipped.get("cleaned") or text("design.cleaned is off.", "design.cleaned 已关闭。")
+    late = plan.skipped.get("cleaned")  # there was no time for them
+    if not spec.design.cleaned and late is None:
+        reason = text("design.cleaned is off.", "design.cleaned 已关闭。")
     elif len(heads) < 2:
         reason = text(
             "Two candidates that train only a head are needed; this study has {n}.",
@@ -286,6 +287,8 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
         )
     elif not suspects.mask.any():
         reason = text("Nothing is suspected.", "没有可疑的样本。")
+    elif late is not None:
+        reason = late
     else:
         reason = None
         splits = [

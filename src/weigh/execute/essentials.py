@@ -17,7 +17,7 @@ from weigh.execute.choices import Choose
 from weigh.language import Text, text
 from weigh.plan.jobs import HEAD_SECONDS, group_jobs, wider
 from weigh.plan.prepare import Prepared
-from weigh.plan.purposes import CLEANED_REPEATS
+from weigh.plan.purposes import CLEANED_REPEATS, may_suspect
 from weigh.plan.runs import Plan, plan_runs
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES, Candidate, Run, Setting
@@ -28,7 +28,10 @@ OFF = {"curve": False, "order_check": False, "cleaned": False}  # of the design;
 CALLED = {  # what is left out: purposes of runs, and repeats
     "curve": text("the learning curve", "做学习曲线"),
     "order-check": text("the order check", "做顺序检查"),
-    "cleaned": text("the leaders once more without suspected labels", "去掉可疑标注后重跑领先方案"),
+    "cleaned": text(
+        "the leaders once more without suspected labels or copies (if there are any)",
+        "去掉可疑标注或副本（如果有）后重跑领先方案",
+    ),
     "repeats": text("more than one repeat of heads", "重复训练线性头"),
     "all repeats": text("all repeats of heads", "完成线性头的全部重复"),
 }
@@ -170,7 +173,9 @@ def keep_essentials(
         if fits(everything, _plan_of(whole, everything, candidates)):
             return everything
         heads = sum(candidate.cheap and not candidate.control for candidate in candidates)
-        costly = [name for name in OFF if name != "cleaned" or heads > 1]  # a single one has no runs on cleaned data
+        # a single head has no runs on cleaned data, and nor have data of which nothing can be suspected
+        cleaned = heads > 1 and may_suspect(prepared.examples, prepared.problems, prepared.copies)
+        costly = [name for name in OFF if name != "cleaned" or cleaned]
         off = [name for name in costly if name not in spec.design.model_fields_set]
         less = _Less(off, quiet="words" not in spec.output.model_fields_set, repeats=None, without=[])
         if not fits(less, _plan_of(whole, less, candidates)):

@@ -26,7 +26,7 @@ from weigh.plan.less_training import (
     with_networks,
 )
 from weigh.plan.prepare import Prepared
-from weigh.plan.purposes import CLEANED_REPEATS
+from weigh.plan.purposes import CLEANED_REPEATS, may_suspect
 from weigh.plan.runs import Plan, plan_runs
 from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
@@ -227,7 +227,8 @@ class Fitting:
         if not plan.folds:
             return False
         # the two leading heads once more on cleaned data
-        repeated = prepared.spec.design.cleaned and self.plan.candidates
+        suspected = may_suspect(prepared.examples, prepared.problems, prepared.copies)
+        repeated = prepared.spec.design.cleaned and self.plan.candidates and suspected
         cleaned = 2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if repeated else 0.0
         after = replace(self.clock, budget=(self.clock.budget or 0.0) - cleaned * self.clock.pace("head"))
         return self._in_time(plan, prepared, after, share)

@@ -16,6 +16,7 @@ from weigh.data.folds import assign_blocks, assign_folds
 from weigh.kinds.base import Strata
 from weigh.language import Text, as_sentence, text
 from weigh.plan.identity import Split, make_run
+from weigh.problem import Problem
 from weigh.run import RECIPES, Candidate, Run
 from weigh.seeds import generator
 from weigh.spec import StudySpec
@@ -26,6 +27,7 @@ __all__ = [
     "cleaned_runs",
     "crossed_runs",
     "curve_runs",
+    "may_suspect",
     "order_check_runs",
     "sources_of",
 ]
@@ -249,3 +251,15 @@ def cleaned_runs(
                 rest = split._replace(train=train, test=test)
                 runs.append(make_run(examples, spec, candidate, "cleaned", "", rest, paired=True))
     return runs
+
+
+def may_suspect(examples: Examples, problems: Sequence[Problem], copies: np.ndarray) -> bool:
+    """Whether `cleaned_runs` may have anything to leave out: copies that are known, or labels of classes, which predictions can contradict.
+
+    Args:
+        copies: `(n,)` ids of sets of copies.
+    """
+    train = examples.where("train")
+    repeated = len(np.unique(copies[train])) < len(train)
+    conflicting = any(problem.kind == "label-conflict" for problem in problems)
+    return repeated or conflicting or (examples.kind.probable and len(examples.classes) > 1)
