@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.findings.studies import raced
+from tests.findings.reading import check
+from tests.findings.studies import pictures, raced, results_of
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from tests.findings.test_copied import copied
 from weigh.findings.comparison.choice import find
 from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
@@ -161,3 +163,27 @@ def test_who_ran_in_other_folds_stands_where_its_difference_in_common_folds_puts
     evidence = read_evidence(make_results(logits, target, fold=fold, failed=failed, winner="m0"))
     assert evidence.scores["m2"].value > evidence.scores["m1"].value
     assert evidence.ranked == ["m0", "m1", "m2"]
+
+
+def test_errors_of_neighbours_that_are_alike_make_the_choice_less_sure():
+    """The headline did not hold the lead to be settled, and the leader was said to be the best with hardly a doubt."""
+    results = pictures((2.0, 1.85), n=800, alike=0.9, repeats=5, seed=1)
+    (finding,) = find(results)
+    check(finding, results)
+    assert finding.verdict == "undecided"
+    assert "Errors of neighbours are alike" in finding.sentence.en
+    assert "there is less certainty than they state" in finding.sentence.en
+    assert "实际把握没有这么大" in finding.sentence.zh
+    (clear,) = find(results_of("clear"))
+    assert clear.verdict == "yes"
+    assert "less certainty" not in clear.sentence.en
+
+
+def test_copies_that_are_counted_make_the_choice_less_sure():
+    results, grouped = copied({"a": 4.0, "b": 2.0}, seed=3)
+    (told,), (honest,) = find(results), find(grouped)
+    check(told, results)
+    assert "240 of the 320 examples are copies of others" in told.sentence.en
+    assert "there is less certainty than they state" in told.sentence.en
+    assert told.verdict == "undecided"
+    assert "less certainty" not in honest.sentence.en

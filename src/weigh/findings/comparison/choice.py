@@ -10,8 +10,11 @@ from typing import Any
 
 from weigh.findings.amounts import amount, count, scaled, scope, share
 from weigh.findings.assumptions import assumptions_of
+from weigh.findings.copied import read_copied
 from weigh.findings.cost import operations
 from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.generalisation.neighbours import dependence
+from weigh.findings.generalisation.widened import lost_among_neighbours
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.references import HSU
@@ -67,13 +70,14 @@ def find(results: Results) -> list[Finding]:
         r=amount(loss),
     )
     sentence += _more_repeats(evidence, scores, loss, estimates)
+    sentence += _less_sure(evidence, estimates)
     rows = [_row(evidence, i, name, p_best, possible) for i, name in enumerate(evidence.ranked, start=1)]
     sentence += text("This speaks of {c}.", "这里说的是{c}。", c=scope(evidence.claim))
     return [
         Finding(
             id="choice",
             kind="choice",
-            **asked("choice", "yes" if len(possible) == 1 else "undecided"),
+            **asked("choice", "yes" if _settled(evidence, possible) else "undecided"),
             claim=evidence.claim,
             severity="detail",
             sentence=sentence,
@@ -85,6 +89,37 @@ def find(results: Results) -> list[Finding]:
             measured=_measured(evidence, scores, loss),
         )
     ]
+
+
+def _settled(evidence: Evidence, possible: list[str]) -> bool:
+    """Whether a single candidate may be the best, also with intervals as wide as errors that are alike ask for."""
+    copied, comparisons = evidence.once(read_copied), evidence.comparisons
+    if len(possible) != 1 or (copied is not None and copied.lead_is_lost) or comparisons is None:
+        return False
+    pairs = [comparisons.of(possible[0], other) for other in evidence.rivals if other != possible[0]]
+    shown = all(pair.relation == "better" and not lost_among_neighbours(evidence, pair) for pair in pairs)
+    return shown or evidence.once(dependence) is None
+
+
+def _less_sure(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+    """That errors are alike, of neighbours or of copies, which a probability that counts examples does not know; nothing where they are not."""
+    copied, factor = evidence.once(read_copied), evidence.once(dependence)
+    if copied is not None and (factor is None or copied.factor.value > factor.value):
+        estimates |= copied.estimates
+        alike = copied.words
+    elif factor is not None:
+        estimates["factor"] = factor
+        alike = text(
+            "Errors of neighbours are alike: intervals should be about {f} times as wide.",
+            "相邻样本的误差彼此相似：区间应放宽到约 {f} 倍。",
+            f=factor.format(1, 1.0),
+        )
+    else:
+        return text("", "")
+    return alike + text(
+        "These numbers do not allow for that: there is less certainty than they state.",
+        "这些数字没有计入这一点，实际把握没有这么大。",
+    )
 
 
 def _more_repeats(evidence: Evidence, scores: TrueScores, loss: Estimate, estimates: dict[str, Estimate]) -> Text:
