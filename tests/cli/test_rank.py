@@ -308,13 +308,14 @@ def test_what_cannot_be_ranked_is_refused_with_the_reason(photos, tmp_path, monk
 
 
 def test_without_a_table_the_reason_is_told(capsys):
-    from tests.findings.studies import pictures
+    from tests.findings.studies import pictures, results_of
     from weigh.cli.rank import _print_ranking
     from weigh.findings.file import findings_file
 
     for results, reason in (
         (pictures((3.0, 1.0), n=8, winner="m0"), "too few examples in common"),
         (pictures((3.0,), winner="m0"), "a single model has results"),
+        (results_of("apart"), "with --retry-failed goes on"),
     ):
         _print_ranking(findings_file(results), "en", [], without=())
         assert reason in " ".join(capsys.readouterr().out.split())

@@ -137,6 +137,13 @@ def _why_no_table(file: FindingsFile) -> Text:
             "There is no ranking: a single model has results.",
             "没有排名：只有一个模型有结果。",
         )
+    matrix = next((one.figure for one in file.findings if one.id == "comparison:matrix"), None)
+    if file.study["runs"]["failed"] and matrix is not None and any(row["value"] is None for row in matrix.rows):
+        return text(
+            "There is no ranking: runs failed, and what is left of two of these models cannot be compared. When the causes are gone, the same "
+            "command with --retry-failed goes on.",
+            "没有排名：有运行失败，其中两个模型余下的结果无法相互比较。排除原因后，用同一命令加上 --retry-failed 继续。",
+        )
     from weigh.stats.comparison import SMALLEST_SAMPLE
 
     if any(
