@@ -187,3 +187,11 @@ def test_copies_that_are_counted_make_the_choice_less_sure():
     assert "there is less certainty than they state" in told.sentence.en
     assert told.verdict == "undecided"
     assert "less certainty" not in honest.sentence.en
+
+
+def test_a_study_with_all_the_repeats_that_there_may_be_is_not_said_to_lack_time(monkeypatch):
+    times = {f"m{i}": {"train_seconds": 12.0, "feature_seconds": 4.0} for i in range(3)}
+    results = planted([1.0] * 3, measured=times)
+    monkeypatch.setattr("weigh.findings.comparison.choice.MOST_REPEATS", 3)
+    (finding,) = find(results)
+    assert finding.measured["sentence"]["en"] == "The runs compared here took 540 seconds."

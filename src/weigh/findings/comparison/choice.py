@@ -253,7 +253,8 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
         if paid <= most
         else text("all {k} repeats that a study may still have", "可做完研究还允许的全部 {k} 次重复", k=further),
     }
-    useful = _worth_saying(loss) and not _trained_for_less(evidence) and evidence.more_repeats_help(*evidence.rivals)
+    possible = most > 0 and repeat > 0 and not _trained_for_less(evidence)
+    useful = possible and _worth_saying(loss) and evidence.more_repeats_help(*evidence.rivals)
     then = _loss_after(evidence, scores, further) if useful else None
     if then is not None and not further:
         sentence += text(
