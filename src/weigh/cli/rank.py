@@ -80,7 +80,9 @@ def rank(
     scores: Annotated[bool, typer.Option("--scores", help="In the table also LogME, H-score and the nearest neighbours, which train no head and decide nothing.")] = False,
     quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "", retry_failed: RetryFailed = False,
 ) -> None:  # fmt: skip
-    """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
+    """Which pretrained model to use: all of them with a linear head (masks, boxes: a light decoder; entities: fine-tuned), compared. Without
+    --models, weigh chooses which to try.
+    """
     check_format(format, FORMATS)
     typed = Typed(
         source, task=task, models=models, settings=settings, output=output,
