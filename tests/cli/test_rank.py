@@ -335,3 +335,10 @@ def test_no_probability_to_be_best_is_written_as_certain():
     row = {"rank": 1, "candidate": "m0", "score": 0.9, "low": None, "high": None, "possibly_best": True}
     for value, written in ((1.0, "> 0.99"), (0.99, "0.99"), (0.406, "0.41"), (0.004, "< 0.01")):
         assert rank._cells({**row, "p_best": value}, "en")["p_best"] == written
+
+
+def test_ends_of_intervals_keep_their_side_of_zero():
+    """Errors of labels on a small scale all stood as 0.000 [0.000, 0.001]."""
+    row = {"rank": 1, "candidate": "m0", "score": 0.0003, "low": 0.00004, "high": 0.0009, "possibly_best": True}
+    assert rank._cells(row, "en")["score"] == "0.00030 [0.00004, 0.00090]"
+    assert rank._cells({**row, "score": 0.5, "low": None, "high": None}, "en")["score"] == "0.500"

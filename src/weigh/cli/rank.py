@@ -280,18 +280,21 @@ def _print_table(rows: list[dict[str, Any]], language: str, width: int, without:
 
 def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
     from weigh.report.quantities import probability
+    from weigh.stats.estimate import digits_that_show, with_digits
 
     def number(key: str, form: str, scale: float = 1.0) -> str:
         value = row.get(key)
         return "" if value is None else f"{value / scale:{form}}"
 
     mark = "*" if row.get("on_other_folds") else ""
-    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    digits = digits_that_show((row["low"], row["high"]), 3)
+    score = "" if row.get("score") is None else with_digits(row["score"], digits)
+    interval = "" if row["low"] is None else f" [{with_digits(row['low'], digits)}, {with_digits(row['high'], digits)}]"
     yes, no = text("yes", "是"), text("no", "否")
     return {
         "rank": str(row["rank"]),
         "candidate": row["candidate"],
-        "score": number("score", ".3f") + mark + interval,
+        "score": score + mark + interval,
         "p_best": "" if row.get("p_best") is None else probability(row["p_best"]),
         "possibly_best": (yes if row["possibly_best"] else no).render(language),
         "logme": number("logme", ".3f"),
