@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.result.judge import read_truth
 
-__all__ = ["KEPT", "keep", "read_kept"]
+__all__ = ["KEPT", "keep", "processor_of", "read_kept"]
 
 KEPT = Path(__file__).parent / "results"
 LINES = 40  # of what weigh printed, from the start: where its minutes went
@@ -33,7 +33,7 @@ def read_kept(folder: Path, kept: Path = KEPT) -> list[Record]:
 
 
 def keep(records: Sequence[Record], folder: Path, kept: Path = KEPT) -> list[Record]:
-    """Add records to the kept ones, in place of earlier ones of the same set, contender and budget; returns all that are kept then."""
+    """Add records to the kept ones, in place of earlier ones of the same set, contender, budget and processor; returns all that are kept then."""
     held = {_key(record): record for record in [*read_kept(folder, kept), *records]}
     kept.mkdir(parents=True, exist_ok=True)
     for budget in sorted({record["budget"] for record in held.values()}):
@@ -43,8 +43,13 @@ def keep(records: Sequence[Record], folder: Path, kept: Path = KEPT) -> list[Rec
     return list(held.values())
 
 
-def _key(record: Mapping[str, Any]) -> tuple[float, str, str]:
-    return record["budget"], record["set"], record["contender"]
+def processor_of(machine: Mapping[str, Any]) -> str:
+    """The kind of processor, with what decides how fast half precision is."""
+    return f"{machine['processor']} ({', '.join(machine['instructions']) or 'without bf16'})"
+
+
+def _key(record: Mapping[str, Any]) -> tuple[float, str, str, str]:
+    return record["budget"], record["set"], record["contender"], processor_of(record["machine"])
 
 
 def _order(record: Mapping[str, Any], folder: Path) -> tuple[list[str], list[str]]:

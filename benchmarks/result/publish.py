@@ -23,6 +23,7 @@ from benchmarks.result.judge import (
     read_truth,
     score,
 )
+from benchmarks.result.kept import processor_of
 from benchmarks.result.run import is_late
 from benchmarks.result.sets import NEW_SETS, SETS
 
@@ -228,12 +229,22 @@ def _first_not_below(
 
 
 def sections(records: Sequence[Record], folder: Path, set_names: Collection[str], ending: str = "") -> dict[str, str]:
-    """Title -> tables: one section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score.
+    """Title -> tables, for each kind of processor by itself, since a minute of one is not a minute of another.
+
+    One section for each budget at which weigh and somebody else were run, and one for the time to the textbook's score.
 
     Args:
         set_names: Data sets that are told together.
-        ending: Of the titles.
+        ending: Of the titles, before the processor.
     """
+    made: dict[str, str] = {}
+    for processor in sorted({processor_of(record["machine"]) for record in records}):
+        on_it = [record for record in records if processor_of(record["machine"]) == processor]
+        made |= _sections_of(on_it, folder, set_names, f"{ending}, {processor}")
+    return made
+
+
+def _sections_of(records: Sequence[Record], folder: Path, set_names: Collection[str], ending: str) -> dict[str, str]:
     judged, made = judge(records, folder, set_names), dict[str, str]()
     for budget, by_set in judged.items():
         held = {name for one in by_set.values() for name in one.records}
@@ -280,16 +291,14 @@ def _of_media(by_set: Mapping[str, Judged]) -> str:
 
 def _machines(records: Sequence[Record]) -> str:
     first = records[0]["machine"]
-    processors = ", ".join(sorted({record["machine"]["processor"] for record in records}))
     commits = ", ".join(sorted({record["machine"]["commit"] for record in records if record["contender"] in OURS}))
     load = [record["machine"]["load_before"] for record in records]
     packages: dict[str, str] = {}
     for record in records:
         packages |= record.get("versions", {})
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
-    known = ", ".join(first["instructions"]) or "without bf16"
     return (
-        f"{processors} ({known}), {first['cores']} cores of which one was used; load before the starts {min(load):.2f} to {max(load):.2f} "
+        f"{processor_of(first)}, {first['cores']} cores of which one was used; load before the starts {min(load):.2f} to {max(load):.2f} "
         f"(median {median(load):.2f}). Python {first['python']}, {versions}; weigh at commit {commits or '–'}."
     )
 

@@ -157,7 +157,10 @@ def test_records_become_tables(tmp_path, monkeypatch):
         assert {one["contender"]: one for one in records} == {one["contender"]: one for one in measured}
     assert publish.sections(everything, tmp_path, ["another"], ", new examples") == {}
     made = publish.sections(everything, tmp_path, ["made"])
-    assert list(made) == ["1 minute, one core, texts", "Time to the textbook's score, texts"]
+    assert list(made) == [
+        "1 minute, one core, texts, P (without bf16)",
+        "Time to the textbook's score, texts, P (without bf16)",
+    ]
     page = "\n".join(made.values())
     lines = page.splitlines()
     scores = next(line for line in lines if line.startswith("| made | 50 / 150 |"))
@@ -171,6 +174,14 @@ def test_records_become_tables(tmp_path, monkeypatch):
     assert next(line for line in lines if line.startswith("| made | 0.500 |")).endswith(
         "| 40 s | 58 s (1.000): 1.45 of its time | – |"
     )
+
+    # A second kind of processor: its records stay beside the first one's, in tables of their own.
+    on_another = [{**one, "machine": {**machine, "instructions": ["amx_bf16"]}} for one in measured]
+    on_both = kept.keep(on_another, tmp_path, stored)
+    assert len(on_both) == 2 * len(measured)
+    both = publish.sections(on_both, tmp_path, ["made"])
+    assert [title.rpartition(", ")[2] for title in both] == ["P (amx_bf16)"] * 2 + ["P (without bf16)"] * 2
+    assert {title: both[title] for title in made} == made
 
 
 def test_the_page_keeps_tables_whose_records_are_gone():
