@@ -40,6 +40,17 @@ def test_addresses(written, source, name, weights, path, architecture):
         ("https://huggingface.co/someone/vit", "hf:someone/vit"),
         ("https://huggingface.co/someone/vit/tree/main", "hf:someone/vit"),
         ("torchvison:resnet18", "torchvision:resnet18"),
+        ("mine.keras", "keras:mine.keras"),
+        ("tensorflow:graph.pb", "tf:graph.pb"),
+        ("https://example.com/mine.keras", "timm:resnet18"),
+        ("./models/mine.onnx", "onnx:./models/mine.onnx"),
+        ("old/graph.pb", "tf:old/graph.pb"),
+        ("mine.weights.h5", "keras:mine.weights.h5@NAME"),
+        ("/there/best.pth", "file:/there/best.pth@timm:NAME"),
+        ("model.safetensors.index.json", "file:model.safetensors.index.json@timm:NAME"),
+        ("MobileNetV2", "keras:MobileNetV2"),
+        ("./mine", "hf:./mine"),
+        ("studies/reviews/model", "hf:studies/reviews/model"),
         ("file:weights.pt", "@timm:NAME"),
         ("file:a@file:b", None),
         ("timm:", None),
@@ -133,3 +144,23 @@ def test_a_folder_that_is_called_like_a_repository_is_pointed_out(tmp_path, monk
 )
 def test_a_model_card_names_repositories_and_no_folders(address, repository):
     assert repository_of(address) == repository
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["mine.keras", "mine.onnx", "graph.pb", "./mine.weights.h5", "best.pth", "./mine", "a/b/c", "MobileNetV2"],
+)
+def test_the_address_that_a_refusal_proposes_is_one(written):
+    with pytest.raises(ModelError) as refused:
+        parse_address(written)
+    assert refused.value.do is not None
+    proposed = refused.value.do.en.removeprefix("Did you mean ").removesuffix("?")
+    assert parse_address(proposed).written == proposed
+
+
+def test_every_model_of_keras_is_proposed_by_its_bare_name():
+    from weigh.models.keras.source import names
+
+    for name in names("*"):
+        with pytest.raises(ModelError, match=f"Did you mean keras:{name}\\?"):
+            parse_address(name)

@@ -42,6 +42,14 @@ OWNERS = {  # beginnings of names that people write without their owner, and who
 _PAGE = re.compile(
     r"https?://(?:www\.)?huggingface\.co/(?!datasets/|spaces/)([A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*)"
 )  # of a model, on the hub
+_ENDINGS = {  # of files that people name without a source -> the address that reads them
+    ".keras": "keras:{f}", ".h5": "keras:{f}@NAME", ".onnx": "onnx:{f}", ".pb": "tf:{f}",
+    **dict.fromkeys((".safetensors", ".index.json", ".pt", ".pth", ".ckpt", ".bin"), "file:{f}@timm:NAME"),
+}  # fmt: skip
+_APPLICATION = re.compile(  # of keras.applications; no other source writes them with these capitals
+    r"Xception|VGG1[69]|ResNet(50|101|152)(V2)?|Inception(V3|ResNetV2)|MobileNet(V2|V3Small|V3Large)?|DenseNet(121|169|201)|NASNetLarge|"
+    r"EfficientNet(B[0-7]|V2(B[0-3]|[SML]))|ConvNeXt(Tiny|Small|Base|Large|XLarge)"
+)
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.\-/]{0,120}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")
 
@@ -55,13 +63,21 @@ def source_names() -> tuple[str, ...]:
 
 
 def _likely(name: str) -> str:
-    """The address that a bare name most likely stands for: models of texts stand on the hub, under their owners. An address of the web names its repository."""
+    """The address that a bare name most likely stands for: the ending of a file tells who reads it, models of texts stand on the hub, under their owners.
+    An address of the web names its repository; another path is a folder.
+    """
     if (page := _PAGE.match(name)) is not None:
         return f"hf:{page[1]}"
+    if ":" in name[2:] or len(name) > 200:
+        return "timm:resnet18"
+    if (ending := next(filter(name.endswith, _ENDINGS), None)) is not None:
+        return _ENDINGS[ending].format(f=name)
+    if _APPLICATION.fullmatch(name):
+        return f"keras:{name}"
     owner = next((owner for start, owner in OWNERS.items() if name.lower().startswith(start)), None)
     if owner is not None and _REPOSITORY.fullmatch(name):
         return f"hf:{name if '/' in name else f'{owner}/{name}'}"
-    if "/" in name and _REPOSITORY.fullmatch(name):
+    if "/" in name:  # a repository of the hub, or a folder
         return f"hf:{name}"
     return f"timm:{name}" if _NAME.fullmatch(name) else "timm:resnet18"
 
@@ -130,7 +146,9 @@ def parse_address(written: str) -> Address:
     sources = source_names()
     if not colon or source not in sources:
         near = difflib.get_close_matches(source, sources, n=1)
-        example = f"{near[0]}:{rest}" if colon and near else _likely(written)
+        # what stands behind the name of a source that is none
+        bare = rest if colon and len(source) > 1 and "://" not in written else written
+        example = f"{near[0]}:{rest}" if colon and near else _likely(bare)
         forms = [form for spelling in SPELLINGS.values() for form in spelling.forms]
         raise ModelError(
             text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=written[:200]),
