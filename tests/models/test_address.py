@@ -164,3 +164,13 @@ def test_every_model_of_keras_is_proposed_by_its_bare_name():
     for name in names("*"):
         with pytest.raises(ModelError, match=f"Did you mean keras:{name}\\?"):
             parse_address(name)
+
+
+def test_a_saved_model_of_tensorflow_is_told_its_own_address(tmp_path):
+    from weigh.models.hf_folder import find_folder
+
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"no config\.json") as refused:
+        find_folder(parse_address(f"hf:{tmp_path}"), None, pretrained=True, offline=True)
+    assert refused.value.do is not None
+    assert refused.value.do.en.endswith(f"tf:{tmp_path}")

@@ -79,6 +79,8 @@ def _check_folder(local: Path) -> None:
                 "这是 open_clip 的模型：请把权重交给 timm 的图像塔：file:{p}@timm:名称；`weigh models 'timm:*clip*'` 会列出名称。",
                 p=local / "open_clip_model.safetensors",
             )
+        if (local / "saved_model.pb").is_file():
+            do = text("It is a SavedModel of TensorFlow: tf:{p}", "这是 TensorFlow 的 SavedModel：tf:{p}", p=local)
         raise ModelError(
             text(
                 "{p} is not a model folder: it has no config.json.", "{p} 不是模型文件夹：缺少 config.json。", p=local
