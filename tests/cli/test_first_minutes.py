@@ -261,6 +261,11 @@ def test_what_stands_apart_is_told_to_be_joined(typed, capsys):
     assert "joined with commas" in capsys.readouterr().err
 
 
+def test_the_demo_takes_the_option_that_is_advised_where_runs_failed(capsys):
+    assert main(["demo", "--text", "--masks", "--retry-failed"]) == 2
+    assert "--text --masks are different demos" in capsys.readouterr().err, "not: no such option"
+
+
 def test_a_study_is_not_read_as_arrays(place, capsys):
     (place / "my study").mkdir()
     (place / "my study" / "ledger.sqlite").touch()

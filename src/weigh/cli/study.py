@@ -85,6 +85,7 @@ def demo(
     boxes: Annotated[
         bool, typer.Option("--boxes", help="Two detectors on 60 pictures drawn for it, with exact boxes.")
     ] = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
     from weigh.data.boxes import demo as of_boxes
@@ -110,7 +111,7 @@ def demo(
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
     language = detect_language(lang)
     tell = partial(_tell, study, language, quiet=quiet, brief=True, lead=lead)
-    run_and_tell(study, tell, quiet=quiet, yes=True, fail_on=[], language=language)
+    run_and_tell(study, tell, quiet=quiet, yes=True, fail_on=[], language=language, retry_failed=retry_failed)
 
 
 def run_and_tell(
