@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from weigh import tasks
 from weigh.cli.main import main
-from weigh.cli.options import Recipes, listed
+from weigh.cli.options import Recipes, TaskName, listed
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES
 
@@ -62,3 +63,10 @@ def test_the_help_of_recipes_names_all_of_them():
     """It is written out, for --help imports nothing heavy."""
     names = Recipes.__metadata__[0].help.partition(";")[0].split(", ")
     assert sorted(names) == sorted(RECIPES)
+
+
+def test_the_help_of_task_names_every_task():
+    names = TaskName.__metadata__[0].help.partition(".")[0].split(", ")
+    assert sorted(names) == sorted(
+        value for name, value in vars(tasks).items() if name.isupper() and isinstance(value, str)
+    )

@@ -50,11 +50,18 @@ Recipes = Annotated[
         "--recipes",
         "-r",
         help="probe, multilayer, finetune, decoder, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas. "
-        "Default: probe; where no models are named multilayer and finetune.",
+        "Default: probe, of entities finetune; where no models are named multilayer and finetune.",
     ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]
-TaskName = Annotated[str, typer.Option("--task", help="Recognised from the data where it can be.")]
+TaskName = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        help="image-classification, image-regression, text-classification, text-regression, token-classification, semantic-segmentation, object-detection. "
+        "Default: recognised from the data where it can be.",
+    ),
+]
 
 
 def at_home(value: Any) -> Any:
