@@ -72,3 +72,17 @@ def test_braces_are_doubled_only_where_something_is_filled_in():
         if "{{" in sentence and not values
     ]
     assert not doubled
+
+
+CHOOSES_NONE = re.compile(r"weigh (?:evaluate|features) (?:DATA|数据|\{)")  # commands that need --models
+
+
+def test_a_command_that_chooses_no_models_is_advised_with_some():
+    advised = [
+        (file.name, sentence)
+        for file in SOURCES
+        for sentence, _ in templates(file, where=CHOOSES_NONE)
+        if CHOOSES_NONE.search(sentence)
+    ]
+    assert advised
+    assert not [one for one in advised if "--models" not in one[1]]

@@ -88,8 +88,8 @@ def _finding(results: Results, resemblance: Resemblance, concerned: dict[str, Te
         "请用模型公布之后专门拍摄的照片再评估一次：--set data.test=文件夹",
     )
     original = text(
-        "Where every class bears such a name, weigh evaluate DATA --labels name shows what the original heads do without training.",
-        "如果所有类别都用这样的名称，weigh evaluate 数据 --labels name 会显示原有分类头不经训练的表现。",
+        "Where every class bears such a name, weigh evaluate DATA --models MODEL --labels name shows what a model's original head does without training.",
+        "如果所有类别都用这样的名称，weigh evaluate 数据 --models 模型 --labels name 会显示模型原有的分类头不经训练的表现。",
     )
     return Finding(
         id="familiar",
