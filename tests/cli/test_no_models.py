@@ -157,6 +157,8 @@ def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_r
 def test_where_nothing_is_within_reach_it_says_what_to_install_or_connect(
     photos, monkeypatch, tmp_path, capsys, language
 ):
+    for variable in ("HF_HUB_OFFLINE", "WEIGH_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
     lite = Suggested("timm:tf_efficientnet_lite0", "pictures")
     monkeypatch.setattr(suggested, "SUGGESTED", (NOWHERE, lite))
     monkeypatch.setattr(suggested, "find_packaged", lambda address: _absent() if address == lite.address else None)
@@ -169,6 +171,17 @@ def test_where_nothing_is_within_reach_it_says_what_to_install_or_connect(
     assert ("none is within reach" if language == "en" else "都无法取得") in told
 
 
+def test_who_did_not_ask_to_stay_offline_is_told_to_connect(photos, monkeypatch, tmp_path, capsys):
+    for variable in ("HF_HUB_OFFLINE", "WEIGH_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(suggested, "SUGGESTED", (NOWHERE,))
+    monkeypatch.setattr(suggested, "hub_answers", lambda: False)
+    assert main(["run", str(photos), "-o", str(tmp_path / "s")]) == 2
+    told = capsys.readouterr().err
+    assert "Connect to the model hub (or set HF_ENDPOINT to a mirror)" in told
+    assert "--offline" not in told
+
+
 def test_texts_may_begin_without_a_model_where_none_is_within_reach(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(suggested, "SUGGESTED", (Suggested("hf:a/b", "texts"),))
     random = Random(0)
@@ -177,7 +190,7 @@ def test_texts_may_begin_without_a_model_where_none_is_within_reach(monkeypatch,
     command = ["run", str(tmp_path / "days.csv"), "--offline", "-o", str(tmp_path / "s")]
     assert main(command) == 2
     told = capsys.readouterr().err
-    assert "--models hf:FOLDER" in told
+    assert "--models hf:./FOLDER" in told
     assert "packages above" not in told, "none was named"
     advice = shlex.split(told.partition("; or begin without one: ")[2].splitlines()[0])
     assert advice == ["weigh", "run", str(tmp_path / "days.csv"), "--recipes", "naive-bayes"]

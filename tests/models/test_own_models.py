@@ -83,7 +83,7 @@ def test_a_missing_port_is_named_with_the_reason_and_what_remains(folder, factor
 
 @pytest.mark.parametrize(
     ("factory", "words"),
-    [("dropout", "from pass to pass"), ("of_the_batch", "other pictures"), ("flat_only", "was given pictures"), ("of_texts", "hf:FOLDER"),
+    [("dropout", "from pass to pass"), ("of_the_batch", "other pictures"), ("flat_only", "was given pictures"), ("of_texts", "hf:./FOLDER"),
      ("raises", "OSError: no weights here (own_module_of_tests.py:"), ("ends", "SystemExit"), ("number", "returned int"), ("state", "OrderedDict"),
      ("scripted", "torch.jit"), ("needs", "needs the argument width"), ("VALUE", "no function VALUE"), ("absent", "no function absent"),
      ("locked", "cannot be copied"), ("drawn", "drawn at random")],

@@ -165,9 +165,8 @@ def _within_reach(examples: Examples, spec: StudySpec) -> tuple[list[str], dict[
     """
     from weigh.models.suggested import hub_answers, out_of_reach, suggested_for
 
-    offline = spec.run.offline or offline_by_environment()
     fitting = suggested_for(examples.medium.reads, _script(examples))
-    hub = not offline and hub_answers()
+    hub = not _offline(spec) and hub_answers()
     reasons = {one.address: out_of_reach(one.address, hub=hub) for one in fitting}
     not_tried = {address: reason for address, reason in reasons.items() if reason is not None}
     within = [address for address in reasons if address not in not_tried]
@@ -215,14 +214,19 @@ def _script(examples: Examples) -> str | None:
     return Counter(map(main_script, written)).most_common(1)[0][0] if written else None
 
 
+def _offline(spec: StudySpec) -> bool:
+    """Whether the network may not be used."""
+    return spec.run.offline or offline_by_environment()
+
+
 def _nothing(examples: Examples, spec: StudySpec, reasons: dict[str, Text]) -> WeightsUnreachable:
     listed = [text("{a}: {r}", "{a}：{r}", a=address, r=reason) for address, reason in reasons.items()]
-    own = "file:PATH@timm:NAME" if examples.rows is None else "hf:FOLDER"
+    own = "file:PATH@timm:NAME" if examples.rows is None else "hf:./FOLDER"
     without = [recipe.name for recipe in _yardsticks(spec)]
     connect = text(
         "Connect to the model hub (or set HF_ENDPOINT to a mirror)", "请连接模型库（或将 HF_ENDPOINT 设为镜像）"
     )
-    if spec.run.offline or offline_by_environment():  # then no connection is used
+    if _offline(spec):  # then no connection is used
         connect = text(
             "{o}, if need be with HF_ENDPOINT set to a mirror", "{o}（必要时将 HF_ENDPOINT 设为镜像）", o=way_online()
         )

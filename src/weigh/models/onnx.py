@@ -158,7 +158,7 @@ def _input(address: Address, graph: _Graph, smaller: Any) -> Any:
         raise ModelError(
             text("{a} reads tokens (inputs: {i}).", "{a} 读取的是词元（输入：{i}）。", a=address.written, i=", ".join(kinds)[:200]),
             text("Models of texts are not read from ONNX files.", "文本模型不能从 ONNX 文件读取。"),
-            text("Use the model's folder with its tokenizer: hf:FOLDER", "请使用带分词器的模型文件夹：hf:文件夹"),
+            text("Use the model's folder with its tokenizer: hf:./FOLDER", "请使用带分词器的模型文件夹：hf:./文件夹"),
         )  # fmt: skip
     named_input = dict(address.options).get("input")
     if len(needed) == 1 and named_input in (None, needed[0].name) and kinds[needed[0].name] in FLOATS:

@@ -222,8 +222,8 @@ def _pass(module: nn.Module, noise: torch.Tensor, place: str) -> Any:
         raise ModelError(
             error.what,
             text(
-                "An own model takes pictures, {s}; models of texts come as hf:FOLDER.",
-                "自定义模型接受图片 {s}；文本模型请用 hf:文件夹。",
+                "An own model takes pictures, {s}; models of texts come as hf:./FOLDER.",
+                "自定义模型接受图片 {s}；文本模型请用 hf:./文件夹。",
                 s=tuple(noise.shape),
             ),
             text(
