@@ -4,7 +4,7 @@
     study.plan()        # what would run, for how long, and what it could detect
     study.run()
     study.read()        # findings
-    study.report()      # report.html, report.zh.html, findings.json, model/README.md
+    study.report()      # the report as text: "html", "json" or "md"; run() has written report.html, report.zh.html, findings.json, model/README.md
     study.predict(["new.jpg"])
 
 torch is imported only inside `plan`, `run` and `predict`.
