@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from tests.data.picture_files import paint
 from weigh.cli.main import main
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows import hub
+from weigh.data.texts import demo
 from weigh.errors import RecordError, SpecError, no_file
 from weigh.files import read_stdin
 from weigh.record.ledger import Ledger
@@ -264,6 +266,18 @@ def test_what_stands_apart_is_told_to_be_joined(typed, capsys):
 def test_the_demo_takes_the_option_that_is_advised_where_runs_failed(capsys):
     assert main(["demo", "--text", "--masks", "--retry-failed"]) == 2
     assert "--text --masks are different demos" in capsys.readouterr().err, "not: no such option"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_packages_are_to_be_installed_for_the_python_that_runs_weigh(place, monkeypatch, capsys, ours):
+    """`.venv/bin/weigh` of a shell whose `pip` is that of the system."""
+    found = Path(sys.executable).parent / "pip" if ours else place / "pip"
+    monkeypatch.setattr(shutil, "which", lambda name: str(found))
+    monkeypatch.setattr(demo, "_installed", lambda package: package != "onnx")
+    assert main(["demo", "--text", "-o", "s"]) == 2
+    told = capsys.readouterr().err
+    assert "Install them: pip install 'weigh[text,onnx]'" in told
+    assert ("-m pip here" in told) is not ours
 
 
 def test_a_study_is_not_read_as_arrays(place, capsys):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import shlex
+import shutil
 import sys
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,6 +108,8 @@ def _run(arguments: list[str], language: str) -> int:
         code = stop.exit_code
     except WeighError as error:
         print(error.render(language), file=sys.stderr)
+        if "pip install" in str(error) and (own := _own_pip()) is not None:
+            print(own.render(language), file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -133,6 +139,18 @@ def _run(arguments: list[str], language: str) -> int:
     if code == 130:
         print(_interrupted(arguments).render(language), file=sys.stderr)
     return code
+
+
+def _own_pip() -> Text | None:
+    """What to write for pip, where a shell finds none or that of another Python; None where it finds this one's, or this one has none."""
+    found = shutil.which("pip")
+    if not sys.executable or find_spec("pip") is None or (found and Path(found).parent == Path(sys.executable).parent):
+        return None
+    return text(
+        "For pip write {p} here: it installs for the Python that runs weigh.",
+        "此处请把 pip 写成 {p}：这样才会安装到运行 weigh 的 Python 中。",
+        p=f"{shlex.quote(sys.executable)} -m pip",
+    )
 
 
 def _interrupted(arguments: list[str]) -> Text:
