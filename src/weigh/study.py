@@ -43,7 +43,7 @@ log = logging.getLogger("weigh")
 
 
 class Findings(list["Finding"]):
-    """The findings of a study; a list that shows itself well."""
+    """The findings of a study; a list that shows itself well, in the language of messages (`language.detect_language`)."""
 
     def __init__(self, file: FindingsFile) -> None:
         super().__init__(file.findings)
@@ -56,12 +56,12 @@ class Findings(list["Finding"]):
     def __str__(self) -> str:
         from weigh.report.terminal import render_terminal
 
-        return render_terminal(self.file, language="en", width=100, colour=False)
+        return render_terminal(self.file, language=detect_language(), width=100, colour=False)
 
     def _repr_html_(self) -> str:
         from weigh.report.notebook import study_html
 
-        return study_html(self.file, "en")
+        return study_html(self.file, detect_language())
 
 
 class Study:

@@ -32,6 +32,7 @@ from weigh.report.visible import visible, visible_line
 from weigh.report.words import WORDS
 from weigh.report.wrapping import wrap
 from weigh.stats.estimate import Estimate
+from weigh.study import Findings
 
 LANGUAGES = ["en", "zh"]
 
@@ -251,6 +252,14 @@ def test_findings_show_themselves_in_a_notebook(language):
     assert "<script" not in shown
     assert not any(name.startswith("on") for _, name, _ in PageText(shown).attributes)
     assert study_html(FindingsFile(study={}, findings=[]), language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_python_shows_findings_in_the_language_of_messages(monkeypatch, language):
+    monkeypatch.setenv("WEIGH_LANG", language)
+    findings = Findings(example_file())
+    assert str(findings) == render_terminal(findings.file, language=language, width=100, colour=False)
+    assert findings._repr_html_() == study_html(findings.file, language)
 
 
 # ---- the story

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weigh.data.examples import Examples
-from weigh.language import Text, text
+from weigh.language import Text, detect_language, text
 from weigh.plan.finalists import Chosen, chooses_finalists, finalist_words
 from weigh.plan.jobs import group_jobs, shared_seconds
 from weigh.plan.less_training import LessTraining
@@ -163,7 +163,7 @@ class Forecast:
         return lines
 
     def __str__(self) -> str:
-        return "\n".join(line.en for line in self.lines())
+        return "\n".join(line.render(detect_language()) for line in self.lines())
 
     __repr__ = __str__
 
