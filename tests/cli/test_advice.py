@@ -86,3 +86,9 @@ def test_a_command_that_chooses_no_models_is_advised_with_some():
     ]
     assert advised
     assert not [one for one in advised if "--models" not in one[1]]
+
+
+def test_values_to_choose_from_are_no_pipe():
+    """Who copied `--task a | b` started a program b."""
+    piped = re.compile(r"--[a-z-]+ [a-z-]+ \| ")
+    assert not [file.name for file in SOURCES if piped.search(file.read_text(encoding="utf-8"))]

@@ -44,8 +44,8 @@ __all__ = ["TextTask", "look_at", "looks_like_packed_files", "looks_like_texts",
 BYTES = 300_000  # of a file that are looked at
 ROWS = 500
 NAME_THE_LABEL = text(
-    "Name the column of labels: --set data.label=NAME; or say what to make of them: --task text-classification | text-regression",
-    "请指明标签列：--set data.label=列名；或指明任务：--task text-classification | text-regression",
+    "Name the column of labels: --set data.label=NAME; or say what to make of them: --task text-classification (classes) or --task text-regression (numbers)",
+    "请指明标签列：--set data.label=列名；或指明任务：--task text-classification（类别）或 --task text-regression（数值）",
 )
 
 
