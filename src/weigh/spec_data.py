@@ -52,7 +52,8 @@ class ColumnsSpec(Section):
         default=None, description="Column whose values must not be split (patient, module, site)."
     )
     split: Name | None = Field(
-        default=None, description="Column with train / val / test; 'split' is used if it exists."
+        default=None,
+        description="Column with train / val / test; default: one called split, subset, set, part or the like, where it says so.",
     )
     tag_names: list[Name] | None = Field(
         default=None, description="What numeric tags of tokens stand for, in their order: [O, B-PER, I-PER]."
@@ -70,7 +71,7 @@ class DataSpec(Section):
     """Where the labelled examples are."""
 
     train: str = Field(
-        description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name."
+        description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), file of tagged tokens, pictures with masks or boxes, local datasets folder or hub name."
     )
     test: str | None = Field(default=None, description="An independent test folder or table; read once, at the end.")
     shifted: dict[str, str] = Field(
