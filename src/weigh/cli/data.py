@@ -17,7 +17,7 @@ SHOWN = 10  # paths per problem on the terminal; --format json names every one
 
 
 def data(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or of texts, or table.")],
+    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder, table or file of labelled pictures, texts, sentences, masks or boxes.")],
     settings: Settings = [], task: TaskName = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
