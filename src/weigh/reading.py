@@ -52,7 +52,7 @@ def read_predictions(
     """Read predictions that others made.
 
     Args:
-        paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
+        paths: Tables (CSV, TSV, JSON lines, Parquet; also .gz) with columns example, label, model, run and prediction or one
             p:CLASS for each class, optional set, fold, group; or one .npy, .npz or .json file for each model, or folders of them.
         labels: For arrays: a file of labels for each folder, or one for all files.
         gold: What is right. For entities a file of tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them. For boxes a

@@ -92,7 +92,7 @@ class Study:
             SpecError: All problems of the file at once.
         """
         path = user_path(path)
-        content = apply_settings(read_yaml(path), list(settings))
+        content = apply_settings(read_yaml(path), _listed(settings))
         return cls(load_spec(content, base=path.resolve().parent), folder, trust_code=trust_code)
 
     @classmethod
@@ -110,20 +110,21 @@ class Study:
         """A study of a folder or table of labelled examples.
 
         Args:
-            models: Addresses; none: weigh chooses among those that fit the data and whose weights are within reach.
+            models: Addresses, or a single one; none: weigh chooses among those that fit the data and whose weights are within reach.
             recipes: Default: probe; where weigh chooses, multilayer, and finetune for the models that come first.
             trust_code: See `Study`; default: where all own models among `models` were made by `weigh.model`.
 
         Raises:
             SpecError: All problems at once.
         """
-        content: dict[str, Any] = {"data": str(data), "models": list(models)}
+        models = _listed(models)
+        content: dict[str, Any] = {"data": str(data), "models": models}
         if recipes:
-            content["recipes"] = list(recipes)
+            content["recipes"] = _listed(recipes)
         if task:
             content["task"] = task
         trusted = is_trusted(models) if trust_code is None else trust_code
-        return cls(load_spec(apply_settings(content, list(settings)), base=Path.cwd()), folder, trust_code=trusted)
+        return cls(load_spec(apply_settings(content, _listed(settings)), base=Path.cwd()), folder, trust_code=trusted)
 
     @classmethod
     def open(cls, folder: str | Path, *, trust_code: bool = False) -> Study:
@@ -384,6 +385,11 @@ class Study:
 
             return f"<pre>{escape(repr(self))}</pre>"
         return self.read()._repr_html_()
+
+
+def _listed(one_or_several: Any) -> list[Any]:
+    """A single name as a list of it: its letters are no names."""
+    return [one_or_several] if isinstance(one_or_several, (str, dict)) else list(one_or_several)
 
 
 def safe_name(title: str) -> str:

@@ -280,6 +280,14 @@ def test_packages_are_to_be_installed_for_the_python_that_runs_weigh(place, monk
     assert ("-m pip here" in told) is not ours
 
 
+def test_a_single_name_in_python_is_no_list_of_letters(place):
+    study = Study.from_data("data/photos", "timm:resnet18", "probe", settings="design.folds=3")
+    assert (study.spec.models, study.spec.design.folds) == (["timm:resnet18"], 3)
+    assert [recipe.name for recipe in study.spec.recipes] == ["probe"]
+    (place / "study.yaml").write_text("data: data/photos\nmodels: timm:resnet18\n", encoding="utf-8")
+    assert Study.from_yaml("study.yaml", settings="design.folds=4").spec.design.folds == 4
+
+
 def test_a_study_is_not_read_as_arrays(place, capsys):
     (place / "my study").mkdir()
     (place / "my study" / "ledger.sqlite").touch()
