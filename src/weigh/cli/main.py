@@ -143,8 +143,12 @@ def _run(arguments: list[str], language: str) -> int:
 
 def _own_pip() -> Text | None:
     """What to write for pip, where a shell finds none or that of another Python; None where it finds this one's, or this one has none."""
-    found = shutil.which("pip")
-    if not sys.executable or find_spec("pip") is None or (found and Path(found).parent == Path(sys.executable).parent):
+    of_shell = shutil.which("pip")
+    if (
+        not sys.executable
+        or find_spec("pip") is None
+        or (of_shell and Path(of_shell).parent == Path(sys.executable).parent)
+    ):
         return None
     return text(
         "For pip write {p} here: it installs for the Python that runs weigh.",
