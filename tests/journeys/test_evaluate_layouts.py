@@ -185,6 +185,15 @@ def test_several_labels_for_a_picture_count_if_one_is_right(validation, heads_of
     assert evaluate(capsys, folder, "--models", model, "--labels", "real")["n"] < 60
 
 
+def test_where_several_labels_may_be_right_it_is_told_that_there_is_no_report(validation, capsys, tmp_path):
+    folder, model = validation
+    labels = str(folder.parent / "several.json")
+    command = ["evaluate", str(folder), "--models", model, "--labels", labels, "-o", str(tmp_path / "o")]
+    assert main([*command, *OFFLINE]) == 0
+    assert "Only predictions.csv is written" in capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "o").iterdir()] == ["predictions.csv"]
+
+
 @pytest.mark.parametrize(("score", "word"), [(97.5, "inside"), (60.0, "outside")])
 def test_the_published_accuracy_stands_beside(validation, capsys, monkeypatch, score, word):
     folder, model = validation

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 FORMATS = ("text", "json", "csv")
+NO_REPORT = text(
+    "Only predictions.csv is written: a report compares models by the one label that a picture has, and here several may be right.",
+    "只写出了 predictions.csv：报告按每张图片唯一的标签比较模型，而这里可能有多个标签都算对。",
+)
 MOST_PAIRS = 10
 RELATIONS = {
     "better": text("better", "更好"),
@@ -64,8 +68,8 @@ def evaluate(
         make_folder(output)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         evaluation = evaluate_models(study.spec, screen, labels, trust_code=trust_code)
-        if output is not None:
-            _write(evaluation, study.spec, output, source)
+        if output is not None and not _write(evaluation, study.spec, output, source):
+            screen.tell(NO_REPORT.render(language))
     if format == "json":
         print_data(visible_json(json.dumps(_document(evaluation), indent=2, ensure_ascii=False)) + "\n")
     elif format == "csv":
@@ -220,8 +224,8 @@ def _table(evaluation: Evaluation) -> str:
     return written.getvalue()
 
 
-def _write(evaluation: Evaluation, spec: Any, folder: Path, source: str) -> None:
-    """Predictions as `weigh read` takes them, and the report where each picture has one label."""
+def _write(evaluation: Evaluation, spec: Any, folder: Path, source: str) -> bool:
+    """Predictions as `weigh read` takes them, and the report where each picture has one label; whether there is one."""
     from weigh.data.pictures.imagenet import synsets
     from weigh.reading import Reading
 
@@ -237,6 +241,7 @@ def _write(evaluation: Evaluation, spec: Any, folder: Path, source: str) -> None
     if results is not None:
         name = Path(source).name or source
         Reading(results, ("weigh", "evaluate", name, "--models", ",".join(spec.models))).write(folder)
+    return results is not None
 
 
 def register(app: typer.Typer) -> None:
