@@ -52,6 +52,7 @@ def test_addresses(written, source, name, weights, path, architecture):
         ("./mine", "hf:./mine"),
         ("studies/reviews/model", "hf:studies/reviews/model"),
         ("file:weights.pt", "@timm:NAME"),
+        ("keras:./saved/", "tf:./saved/"),
         ("file:a@file:b", None),
         ("timm:", None),
         ("timm:../../etc/passwd", None),

@@ -359,6 +359,10 @@ def _keras(written: str, rest: str) -> Address:
         )
     if before.startswith("hub:"):
         return Address(written, "keras", before, None, None, written, tuple(stated))
+    if "/" in before:
+        raise ModelError(
+            text("'{w}' is no .keras file.", "“{w}”不是 .keras 文件。", w=written[:200]), do=text("A folder that TensorFlow or Keras 2 saved: tf:{p}", "TensorFlow 或 Keras 2 保存的文件夹：tf:{p}", p=before),
+        )  # fmt: skip
     return Address(written, "keras", _valid(before, written), None, None, written, tuple(stated))
 
 
