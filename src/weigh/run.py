@@ -200,6 +200,11 @@ class Run:
     weights: str = ""
     settled: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def balanced(self) -> bool:
+        """Whether its loss weighs rare classes as much as frequent ones."""
+        return self.options.get("class_weights") == "balanced"
+
 
 class Sample(NamedTuple):
     """What a refit answered about a few training examples: `(m,)` ascending indices, `(m, k)` as recorded; exact: in single precision on a CPU."""

@@ -201,3 +201,17 @@ def test_further_pretraining_is_predicted_once_before_and_in_every_step_beside()
     assert seconds["finetune", 0] == seconds["finetune", 1] == seconds["adapted", 1] == 3 * 40
     assert seconds["adapted", 0] == pytest.approx(3 * 40 + 1.2 * 2 * 1000)
     assert seconds["joint", 0] == seconds["joint", 1] == pytest.approx(3 * 40 * (1 + 1.2 * 8 / 16))
+
+
+def test_runs_that_weigh_classes_are_not_mixed_with_those_that_decided_otherwise(monkeypatch):
+    def keys(**options) -> list[str]:
+        recipes = [{"name": "probe", **options}]
+        spec = load_spec({"data": "d", "task": "image-classification", "models": ["timm:resnet18"], "recipes": recipes})
+        return [run.key for run in plan_runs(make_examples(), spec, cross_candidates(spec)).runs]
+
+    every = [{"class_weights": "balanced"}, {"class_weights": "balanced", "decision": "argmax"}, {}]
+    before = [keys(**options) for options in every]
+    monkeypatch.setattr("weigh.plan.identity.DECISION_RULE", 99)
+    after = [keys(**options) for options in every]
+    assert not set(before[0]) & set(after[0])
+    assert before[1:] == after[1:]

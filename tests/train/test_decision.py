@@ -54,3 +54,26 @@ def test_a_refitted_network_decides_by_the_thresholds_of_the_cross_validation(ex
     (refit,) = fit([replace(run, epochs=1, settled={"bias": 0.75})], setting, examples)
     assert refit.facts["bias"] == [0.0, 0.75]
     assert refit.facts["settled"] == {"bias": 0.75}
+
+
+def test_classes_that_the_loss_weighed_alike_are_not_weighed_once_more():
+    """Their probabilities are divided by the frequencies already; a threshold that somebody asks for is still chosen."""
+    asked = "balanced_accuracy", TARGET, None, 2
+    assert choose_bias(LABEL, "auto", *asked) is not None
+    assert choose_bias(LABEL, "auto", *asked, weighed=True) is None
+    assert choose_bias(LABEL, "threshold", *asked, weighed=True) == choose_bias(LABEL, "threshold", *asked)
+    assert choose_decision(LABEL, "auto", "balanced_accuracy", TARGET, 2, unseen, {}, weighed=True) == (None, {})
+    for_f1 = [choose_decision(LABEL, "auto", "f1", TARGET, 2, unseen, {}, weighed=one) for one in (False, True)]
+    assert for_f1[0] == for_f1[1]
+    assert for_f1[0].bias is not None
+
+
+def test_runs_whose_loss_weighs_classes_answer_with_the_most_probable_one(examples, setting, make_run):
+    first, second = (np.flatnonzero((examples.target == k) & (examples.part == "train")) for k in (0, 1))
+    few = np.union1d(first, second[:6])
+    network = {"epochs": 1, "image_size": 32, "batch_size": 8, "augment": "none"}
+    for recipe, options in (("probe", {}), ("finetune", network)):
+        runs = [make_run(recipe, train=few, class_weights=weights, **options) for weights in ("none", "balanced")]
+        plain, weighed = (fit([run], setting, examples)[0] for run in runs)
+        assert plain.facts["bias"][1] > 0, recipe
+        assert "bias" not in weighed.facts, recipe

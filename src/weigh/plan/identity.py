@@ -26,6 +26,7 @@ __all__ = ["NUMBERS", "SOURCES", "Split", "make_run"]
 NUMBERS = (
     5  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
 )
+DECISION_RULE = 2  # raised where runs whose loss weighs classes alike decide by other thresholds (`train/decision.py`)
 SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
 
 
@@ -82,6 +83,8 @@ def make_run(
     trained = {one["recipe"] for one in options.get("contenders", [{"recipe": recipe.name}])}
     if any(RECIPES.get(name).layers for name in trained):
         further |= {"layers": LAYERS_RULE}
+    if examples.kind.exclusive and spec.primary == "balanced_accuracy" and _weighs_classes(options):
+        further |= {"decision": DECISION_RULE}
     identity: dict[str, Any] = {
         "numbers": NUMBERS,
         "data": examples.fingerprint,
@@ -123,6 +126,12 @@ def make_run(
         candidate.weights,
         dict(settled or {}),
     )
+
+
+def _weighs_classes(options: Mapping[str, Any]) -> bool:
+    """Whether a run with these options, or one of those that it chooses among, has a loss that weighs classes alike and decides as "auto" does."""
+    settings = [options, *(one["options"] for one in options.get("contenders", ()))]
+    return any(one.get("class_weights") == "balanced" and one.get("decision") == "auto" for one in settings)
 
 
 def _digest(indices: np.ndarray) -> str:

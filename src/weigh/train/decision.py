@@ -1,10 +1,10 @@
 """The decision: from probabilities to a label where classes are unbalanced. Chosen inside the training folds only.
 
 For the mean recall of the classes (balanced accuracy) the best decision divides each probability by the class's
-frequency (Menon et al. 2013); nothing is tuned. For F1 of two classes the threshold is the one that is best on inner
-out-of-fold predictions; a network has the validation part for that, and its refit, which has none, takes the mean of what the
-cross-validation chose. All other metrics keep the most probable class. The result is a bias per class, added to the
-log probabilities (`kinds.label.decide_class`).
+frequency (Menon et al. 2013); nothing is tuned. Where the loss weighed the classes alike already (`class_weights: balanced`), that
+is the most probable class. For F1 of two classes the threshold is the one that is best on inner out-of-fold predictions; a network
+has the validation part for that, and its refit, which has none, takes the mean of what the cross-validation chose.
+All other metrics keep the most probable class. The result is a bias per class, added to the log probabilities (`kinds.label.decide_class`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,14 @@ class Decision(NamedTuple):
 
 
 def choose_bias(
-    kind: Kind, decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int
+    kind: Kind,
+    decision: str,
+    primary: str,
+    target: np.ndarray,
+    inner: np.ndarray | None,
+    classes: int,
+    *,
+    weighed: bool = False,
 ) -> list[float] | None:
     """One number per class, or None for the most probable class.
 
@@ -46,6 +53,8 @@ def choose_bias(
         decision: "auto", "argmax" or "threshold".
         target: `(n,)` of the training part; multi-label targets keep the most probable.
         inner: `(n, classes)` inner out-of-fold probabilities of the training part, or None.
+        weighed: The loss weighed rare classes as much as frequent ones (`class_weights: balanced`): its probabilities are those of classes that are
+            equally frequent, so "auto" does not divide them by the frequencies once more.
     """
     if decision == "argmax" or not kind.exclusive:
         return None
@@ -62,7 +71,7 @@ def choose_bias(
         ]
         best = options[int(np.nanargmax(scores))]
         return [0.0, round(float(best), 6)] if best else None
-    if primary != "balanced_accuracy" and decision == "auto":
+    if decision == "auto" and (weighed or primary != "balanced_accuracy"):
         return None
     bias = -np.log(np.where(present, counts, counts.sum()) / counts.sum())
     bias[present] -= bias[present].mean()
@@ -77,11 +86,13 @@ def choose_decision(
     classes: int,
     unseen: Callable[[], tuple[np.ndarray, np.ndarray]] | None,
     settled: Mapping[str, float],
+    *,
+    weighed: bool = False,
 ) -> Decision:
     """The decision of a network. The saved one, a refit, decides by the mean of the thresholds that were scored.
 
     Args:
-        decision, primary, target, classes: As of `choose_bias`.
+        decision, primary, target, classes, weighed: As of `choose_bias`.
         unseen: Recorded answers and targets of examples that took no part in training; None: all did.
         settled: What the cross-validation chose, for a refit.
     """
@@ -93,7 +104,7 @@ def choose_decision(
     if tuned and BIAS in settled:
         shift = round(settled[BIAS], 6)
         return Decision([0.0, shift] if shift else None, {BIAS: shift})
-    return Decision(choose_bias(kind, decision, primary, target, None, classes), {})
+    return Decision(choose_bias(kind, decision, primary, target, None, classes, weighed=weighed), {})
 
 
 def score_training(

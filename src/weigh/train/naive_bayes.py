@@ -194,12 +194,12 @@ def _fit_run(
     classes, target = len(examples.classes), examples.target[run.train]
     options = {
         "vocabulary": run.options["vocabulary"],
-        "balanced": run.options["class_weights"] == "balanced",
+        "balanced": run.balanced,
     }
     smoothing, inner = _choose(run, counts, examples, setting, options)
     learnt = fit_bayes(counts, run.train, target, classes, [smoothing], **options)[0]
     trained = time.perf_counter() - started
-    bias = choose_bias(kind, run.options["decision"], setting.primary, target, inner, classes)
+    bias = choose_bias(kind, run.options["decision"], setting.primary, target, inner, classes, weighed=run.balanced)
     began = time.thread_time()
     logits = learnt.logits(counts, run.test).astype(np.float32)
     seconds = counting + (time.thread_time() - began) / max(len(run.test), 1)

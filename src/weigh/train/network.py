@@ -243,7 +243,9 @@ def _decision(work: Work, validation: np.ndarray) -> Decision:
     run, target = work.run, work.target
     unseen = (lambda: (work.predict(validation), target[validation])) if len(validation) else None
     decision, primary = run.options.get("decision", "argmax"), work.setting.primary
-    return choose_decision(work.kind, decision, primary, target[run.train], work.width, unseen, run.settled)
+    return choose_decision(
+        work.kind, decision, primary, target[run.train], work.width, unseen, run.settled, weighed=run.balanced
+    )
 
 
 def _freeze(
@@ -309,7 +311,7 @@ def _start_from_probe(work: Work, examples: Examples, training: np.ndarray) -> f
         kind=work.kind,
         rng=np.random.default_rng(run.seeds["split"]),
         group=examples.group_at(training),
-        balanced=run.options.get("class_weights") == "balanced",
+        balanced=run.balanced,
     )
     work.network.set_head(head.weight, head.bias)
     return head.strength
@@ -322,7 +324,7 @@ def _train(
     options, epochs = work.run.options, work.run.epochs
     if epochs is None:
         epochs = epochs_of(options, len(work.run.train))
-    if options.get("class_weights") == "balanced":
+    if work.run.balanced:
         work.network.balance(work.target[training])
     if options.get("loss"):
         work.network.choose_loss(options["loss"])
@@ -377,9 +379,9 @@ def _decided(work: Work, indices: np.ndarray) -> tuple[Prediction, np.ndarray]:
     logits, target = work.predict(indices), work.target[indices]
     if not np.isfinite(logits).all():
         raise Diverged("the network's predictions became infinite or undefined")
-    bias = choose_bias(
-        work.kind, work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width
-    )
+    run, primary = work.run, work.setting.primary
+    decision = run.options.get("decision", "argmax")
+    bias = choose_bias(work.kind, decision, primary, target, None, work.width, weighed=run.balanced)
     return work.kind.decide(logits, 0.0 if bias is None else np.asarray(bias)), target
 
 

@@ -139,7 +139,6 @@ def _fit_run(
     started = time.perf_counter()
     target = examples.target[run.train]
     classes = head_of(examples).width(examples)
-    balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
         made.features,
         target,
@@ -150,11 +149,12 @@ def _fit_run(
         rng=np.random.default_rng(run.seeds["split"]),
         rows=run.train,
         group=examples.group_at(run.train),
-        balanced=balanced,
+        balanced=run.balanced,
         exact=exact,
     )
     trained = time.perf_counter() - started
-    bias = choose_bias(examples.kind, run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
+    decision = run.options.get("decision", "auto")
+    bias = choose_bias(examples.kind, decision, setting.primary, target, head.inner, classes, weighed=run.balanced)
     train_logits = head.logits(made.features, run.train)
     logits = head.logits(made.features, run.test)
     if not np.isfinite(logits).all():
