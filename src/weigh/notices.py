@@ -12,28 +12,39 @@ from weigh.language import Text
 __all__ = ["Progress", "logging_to", "notice", "notices_to"]
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
+Say = Callable[[Text], None]
 
 _log = logging.getLogger("weigh.notices")
-_listeners: list[Callable[[Text], None]] = []
+_listeners: list[tuple[Say, Say]] = []  # for any notice, and for those that are told always
 
 
-def notice(sentence: Text) -> None:
-    """Log `sentence` as a warning, and tell the listener that came last; without one, logging prints it."""
+def notice(sentence: Text, *, always: bool = False) -> None:
+    """Log `sentence` as a warning, and tell the listener that came last; without one, logging prints it.
+
+    Args:
+        always: Tell it also who wants to see results alone (--quiet): something that was asked for did not happen, or is not what it seems to be.
+    """
     _log.warning("%s", sentence.en)
     if _listeners:
-        _listeners[-1](sentence)
+        say, insist = _listeners[-1]
+        (insist if always else say)(sentence)
 
 
 @contextmanager
-def notices_to(say: Callable[[Text], None]) -> Iterator[None]:
-    """Inside the block `say` is called with every notice of this process."""
+def notices_to(say: Say, insist: Say | None = None) -> Iterator[None]:
+    """Inside the block `say` is called with every notice of this process.
+
+    Args:
+        insist: Called in place of `say` with those that are told always; None: `say` is called with all.
+    """
     silent = logging.NullHandler()  # or logging would print it too where no log is kept
     _log.addHandler(silent)
-    _listeners.append(say)
+    listener = say, insist or say
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _listeners.remove(say)
+        _listeners.remove(listener)
         _log.removeHandler(silent)
 
 

@@ -72,7 +72,7 @@ class Screen:
 
     Args:
         language: "en" or "zh".
-        quiet: Show nothing (questions are still asked).
+        quiet: Show nothing but results and what is told always (`notices.notice`); questions are still asked.
         confirmed: The user said --yes.
         file: Where to draw; default: standard error, or the cell of a notebook. Texts are filtered here.
     """
@@ -96,7 +96,7 @@ class Screen:
 
     def __enter__(self) -> Screen:
         self.bars.start()
-        self.notices = notices_to(self.say)
+        self.notices = notices_to(self.say, self.insist)
         self.notices.__enter__()
         return self
 
@@ -107,6 +107,10 @@ class Screen:
     def say(self, what: Text) -> None:
         if not self.quiet:
             self.console.print(visible(what.render(self.language)), markup=False, emoji=False, soft_wrap=True)
+
+    def insist(self, what: Text) -> None:
+        """A notice that is told also where nothing else is: something that was asked for did not happen."""
+        self.tell(what.render(self.language))
 
     def tell(self, written: str) -> None:
         """A line that is part of the result: it is told also where nothing else is."""

@@ -18,6 +18,8 @@ from weigh.data.rows import hub
 from weigh.data.texts import demo
 from weigh.errors import RecordError, SpecError, no_file
 from weigh.files import read_stdin
+from weigh.language import Text
+from weigh.notices import notice
 from weigh.record.ledger import Ledger
 from weigh.saved.folder import saved_folder
 from weigh.screen import Screen
@@ -194,6 +196,18 @@ def test_a_study_without_a_model_is_told_how_to_get_one(place):
     with pytest.raises(RecordError, match="no refitted model") as caught:
         saved_folder(Path("my study"), ensemble=False)
     assert "weigh run 'my study' --set output.refit=true" in caught.value.render("en")
+
+
+# What is told ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_asked_for_and_did_not_happen_is_told_also_with_quiet(capsys):
+    for quiet, words in ((True, ["undone"]), (False, ["noticed", "undone"])):
+        with Screen("en", quiet=quiet, confirmed=True):
+            notice(Text("noticed", "注意"))
+            notice(Text("undone", "未做"), always=True)
+        written = capsys.readouterr()
+        assert (written.out, written.err.split()) == ("", words)
 
 
 # The one question --------------------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_so_is_that_of_the_winner(copy):
     assert json.loads((copy / "model" / "config.json").read_text("utf-8")) == before
 
 
-def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pictures):
+def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pictures, capsys):
     folder, before = copy / "ensemble", read_average(copy / "ensemble")
     some = sorted((pictures / "stripe").iterdir())[:2]
     assert told_by(keeper_of(copy).close) == [], "none is asked for now, but this is that of the results"
@@ -267,6 +267,8 @@ def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pic
     assert "made before the last runs and is kept" in notice.en
     assert "最近这些运行之前" in notice.zh
     assert read_average(folder).outdated
+    code, out, err = weigh(capsys, "predict", copy, some[0], "--ensemble", "--quiet")
+    assert (code, "was made before the last runs" in err, len(out.splitlines())) == (0, True, 2)
     assert any(
         "was made before the last runs" in one.en
         for one in told_by(lambda: Study.open(copy).predict(some, ensemble=True))
@@ -320,3 +322,14 @@ def test_entities_have_no_average_and_that_is_said_before_anything_runs(tmp_path
     assert code == 2
     assert "cannot be averaged" in err
     assert "sequence of tags" in err
+
+
+def test_that_no_average_is_saved_is_told_also_with_quiet(tmp_path, capsys):
+    data = write_reviews(tmp_path / "reviews.csv", 80)
+    settings = [part for one in [*QUICK, "output.ensemble=always"] for part in ("--set", one)]
+    options = ["--recipes", "naive-bayes", "--output", tmp_path / "s", "--yes", "--quiet", *settings]
+    code, out, err = weigh(capsys, "run", data, *options)
+    assert code == 0, err
+    assert "No average is saved: fewer than two candidates" in err
+    assert "No average" not in out
+    assert not (tmp_path / "s" / "ensemble").exists()

@@ -240,4 +240,5 @@ def test_a_saved_model_that_later_results_have_passed_is_told(finished, photos, 
         assert code == 0
         assert f"The saved model is {former}." in err
         assert f"weigh run '{folder}' --set output.refit=true" in err
+    assert f"The saved model is {former}." in weigh(capsys, "predict", folder, picture, "--quiet")[2]
     assert "The saved model is" not in weigh(capsys, "predict", finished.folder, picture)[2]

@@ -5,12 +5,11 @@ Before it: the cross-validation (`record/ensembles.py` draws the members). After
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from weigh.errors import SpecError
 from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
-from weigh.language import Text, as_sentence, text
+from weigh.language import as_sentence, text
+from weigh.notices import notice
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
 from weigh.spec import OutputSpec
@@ -36,8 +35,8 @@ def check_average(output: OutputSpec, kind: Kind) -> None:
         )  # fmt: skip
 
 
-def choose_average(results: Results, tell: Callable[[Text], None]) -> dict[str, float]:
-    """Candidate -> its share in the average that is to be saved; empty where none is. Why not is told where one was asked for."""
+def choose_average(results: Results) -> dict[str, float]:
+    """Candidate -> its share in the average that is to be saved; empty where none is. Why not is told where one was asked for, also with --quiet."""
     wanted = results.spec.output.ensemble
     if wanted == "never":
         return {}
@@ -48,14 +47,15 @@ def choose_average(results: Results, tell: Callable[[Text], None]) -> dict[str, 
             "fewer than two candidates have a complete repeat in common",
             "共同完成了至少一次重复的候选方案不足两个",
         )
-        tell(text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason))
+        notice(text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason), always=True)
         return {}
     if wanted == "auto" and not any(finding.relation == "better" for finding in FINDINGS.get("ensemble")(results)):
-        tell(
+        notice(
             text(
                 "No average is saved: none is shown to be better than the winner alone (output.ensemble=auto).",
                 "未保存平均模型：没有证据表明哪个平均优于单独的优胜者（output.ensemble=auto）。",
-            )
+            ),
+            always=True,
         )
         return {}
     return ensemble.members

@@ -84,7 +84,7 @@ def run_study(
             forecast = _choose_finalists(planner, forecast, recorder)
             forecast, plan = _use_time_left(planner, forecast, _run_networks(planner, forecast, recorder), recorder)
             results = read_results(ledger, forecast.prepared.spec, examples, plan.candidates)
-            shares = choose_average(results, listener.stage)
+            shares = choose_average(results)
             refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, results.spec, examples, shares)]
             ledger.set_planned([*plan.runs, *refits])
             recorded, keeper = ledger.recorded(), Keeper.of(ledger, results, refits, shares)

@@ -107,7 +107,8 @@ class Keeper:
                     "平均模型未保存：{c} 未能重新拟合（{e}）。",
                     c=missing[0].candidate,
                     e=self.causes.get(missing[0].key) or "?",
-                )
+                ),
+                always=True,
             )
             self._judge_former(folder)
             return
@@ -201,7 +202,7 @@ class Keeper:
         if departure is not None:
             keep_failed(folder, departure, most)
         for sentence in told_of(check):
-            notice(sentence)
+            notice(sentence, always=True)
 
     @property
     def _model(self) -> Path:

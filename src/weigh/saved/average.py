@@ -188,7 +188,7 @@ def load_average(folder: Path, *, trust_code: bool = False) -> SavedAverage:
     shares = tuple(member.share for member in members)
     bias = sum(share * model.meaning.bias for share, model in zip(shares, models, strict=True))
     if outdated:
-        notice(_outdated(folder))
+        notice(_outdated(folder), always=True)
     return SavedAverage(replace(first, temperature=temperature, bias=np.asarray(bias), margins=None), models, shares)
 
 

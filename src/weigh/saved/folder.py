@@ -173,7 +173,8 @@ def tell_passed(study: Path) -> None:
             a=saved,
             b=winner,
             s=shlex.quote(str(study)),
-        )
+        ),
+        always=True,
     )
 
 

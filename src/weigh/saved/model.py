@@ -212,7 +212,8 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
                 "The model in {f} does not answer as its training left it: that was seen when it was saved, and the report of its study says by how much. Do not rely on its predictions.",
                 "{f} 中的模型与训练结束时的回答不一致：保存时已发现，其研究的报告中说明了相差多少。请不要依赖它的预测。",
                 f=folder,
-            )
+            ),
+            always=True,
         )
     return SavedModel(meaning, network, preparation, config["frozen"])
 
