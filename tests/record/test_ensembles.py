@@ -11,15 +11,18 @@ import yaml
 from tests.findings.kinds import number_study
 from tests.findings.reading import check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
+from weigh.execute.averaging import choose_average
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
+from weigh.notices import notices_to
 from weigh.plan.racing import Dropped, Race
 from weigh.record import ensembles
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ensembles import DRAWS, average_candidates, read_ensemble
 from weigh.report.card import average_card
+from weigh.spec import OutputSpec
 from weigh.stats.interval import score_estimate
 from weigh.stats.resampling import make_units
 
@@ -300,3 +303,19 @@ def test_where_nobody_helps_the_best_stays_alone():
     assert "Of 3 candidates that could be averaged, none" in finding.sentence.en
     saved = finding_of(replace(study([3.0, 0.0, 0.0], n=400), averaged={"m0": 1.0}))
     assert "So what is saved as the average is m0 alone" in saved.sentence.en
+
+
+def test_why_there_is_no_average_names_those_that_could_not_have_been_members():
+    out = (Dropped("m1", "m0", 5, 10, 0.2, 0.1, 0.3, 300),)
+    race = Race({"m0": 10, "m1": 10}, 5, (5, 10), 2, {"m0": 10, "m1": 5}, out, stop="one left", leader="m0")
+    control = {"controls": ["m1"], "recipes": {"m1": "scratch"}}
+    for results, words in (
+        (study([1.5]), "candidates have"),
+        (study([1.5, 3.0], **control), "candidates, controls aside, have"),
+        (replace(study([1.5, 1.5]), race=race), "candidates, those that the race dropped aside, have"),
+    ):
+        wanted = results.spec.model_copy(update={"output": OutputSpec(ensemble="always")})
+        told: list = []
+        with notices_to(told.append):
+            assert choose_average(replace(results, spec=wanted)) == {}
+        assert [one.en for one in told] == [f"No average is saved: fewer than two {words} a complete repeat in common."]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from weigh.errors import SpecError
 from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
-from weigh.language import as_sentence, text
+from weigh.language import Text, as_sentence, text
 from weigh.notices import notice
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
@@ -41,12 +41,8 @@ def choose_average(results: Results) -> dict[str, float]:
     if wanted == "never":
         return {}
     ensemble = results.once(read_ensemble)
-    kind = results.examples.kind
     if ensemble is None:
-        reason = kind.unaveraged or text(
-            "fewer than two candidates have a complete repeat in common",
-            "共同完成了至少一次重复的候选方案不足两个",
-        )
+        reason = results.examples.kind.unaveraged or _too_few(results)
         notice(text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason), always=True)
         return {}
     if wanted == "auto" and not any(finding.relation == "better" for finding in FINDINGS.get("ensemble")(results)):
@@ -59,3 +55,22 @@ def choose_average(results: Results) -> dict[str, float]:
         )
         return {}
     return ensemble.members
+
+
+def _too_few(results: Results) -> Text:
+    """Why there is nothing to average; who could not have been a member in any case is named."""
+    controls = any(candidate.control for candidate in results.candidates)
+    dropped = results.race is not None and bool(results.race.out)
+    if controls and dropped:
+        aside = text(", controls and those that the race dropped aside,", "除对照和竞速中淘汰的方案外，")
+    elif controls:
+        aside = text(", controls aside,", "除对照外，")
+    elif dropped:
+        aside = text(", those that the race dropped aside,", "除竞速中淘汰的方案外，")
+    else:
+        aside = Text("", "")
+    return text(
+        "fewer than two candidates{a} have a complete repeat in common",
+        "{a}共同完成了至少一次重复的候选方案不足两个",
+        a=aside,
+    )
