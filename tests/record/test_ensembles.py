@@ -319,3 +319,14 @@ def test_why_there_is_no_average_names_those_that_could_not_have_been_members():
         with notices_to(told.append):
             assert choose_average(replace(results, spec=wanted)) == {}
         assert [one.en for one in told] == [f"No average is saved: fewer than two {words} a complete repeat in common."]
+
+
+def test_of_many_candidates_only_those_that_were_tried_are_said_not_to_help(monkeypatch):
+    results = study([3.0, 0.0, 0.0, 0.0, 0.0], n=400)
+    assert "Of 5 candidates that could be averaged, none made" in finding_of(results).sentence.en
+    monkeypatch.setattr(ensembles, "MOST", 3)
+    finding = finding_of(replace(results))
+    assert finding.candidates == ["m0"]
+    assert "Of 5 candidates that could be averaged, the 3 best were tried; none of them made" in finding.sentence.en
+    assert "有 5 个，只试了其中最好的 3 个" in finding.sentence.zh
+    assert finding.estimates["tried"].value == 3

@@ -43,6 +43,7 @@ class Ensemble(NamedTuple):
         tried: Candidates that could have been drawn.
         out_of_fold: Every fold answered by the members that were chosen without it. Repeats that not all candidates have are missing.
         luck: Variance of its score, in squared units of the primary metric, by who happened to be drawn (`luck_of_draws`).
+        looked: So many of them, the best ones by what each draw could look at, were tried as further members (`MOST`, `CELLS`).
     """
 
     members: dict[str, float]
@@ -50,6 +51,7 @@ class Ensemble(NamedTuple):
     tried: tuple[str, ...]
     out_of_fold: OutOfFold
     luck: float
+    looked: int
 
 
 def read_ensemble(results: Results) -> Ensemble | None:
@@ -88,14 +90,15 @@ def average_candidates(metric: Metric, answers: Mapping[str, OutOfFold]) -> Ense
 
     by_fold = {place: shares(members) for place, members in chosen.by_fold.items()}
     out_of_fold, luck = apply_members(pool, by_fold), luck_of_draws(metric, pool, by_fold)
-    return Ensemble(shares(chosen.members), by_fold, tuple(pool), out_of_fold, luck)
+    return Ensemble(shares(chosen.members), by_fold, tuple(pool), out_of_fold, luck, min(chosen.looked, len(pool)))
 
 
 class Chosen(NamedTuple):
-    """Members by their positions: on everything, and without each (repeat, fold)."""
+    """Members by their positions: on everything, and without each (repeat, fold); `looked`: at most so many candidates were tried as further ones."""
 
     members: Members
     by_fold: dict[tuple[int, int], Members]
+    looked: int
 
 
 def choose_members(metric: Metric, pool: Sequence[OutOfFold], repeats: Sequence[int]) -> Chosen:
@@ -111,7 +114,7 @@ def choose_members(metric: Metric, pool: Sequence[OutOfFold], repeats: Sequence[
     cells = pool[0].answers[0].size * len(averages)
     most = int(np.clip(CELLS // max(cells, 1), FEWEST, MOST))
     *inside, whole = [draw_members(_Look(averages, at), len(pool), most) for at in range(len(seen))]
-    return Chosen(whole, dict(zip(places, inside, strict=True)))
+    return Chosen(whole, dict(zip(places, inside, strict=True)), most)
 
 
 class Look(Protocol):

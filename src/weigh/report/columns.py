@@ -24,6 +24,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "area": Text("share of the picture", "占图片面积"),
     "control_ahead": Text("lead of the control", "对照的领先幅度"),
     "contenders": Text("contenders", "参与比较数"),
+    "tried": Text("candidates tried", "试过的候选方案数"),
     "inner_examples": Text("examples held back for the choice", "留作选择的样本数"),
     "inner_score": Text("score by which it chose", "用于选择的得分"),
     "kept_defaults": Text("runs with the default settings", "保留默认设置的运行次数"),

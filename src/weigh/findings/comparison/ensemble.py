@@ -115,8 +115,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
 
 def _alone(evidence: Evidence, ensemble: Ensemble) -> Finding:
     (name,) = ensemble.members
-    tried = len(ensemble.tried)
-    estimates = {"candidates": count(tried, "candidates")}
+    estimates = {"candidates": count(len(ensemble.tried), "candidates")}
     saved = _to_use(evidence, ensemble, better=False, estimates=estimates) if evidence.results.averaged else None
     return Finding(
         id="ensemble",
@@ -124,18 +123,31 @@ def _alone(evidence: Evidence, ensemble: Ensemble) -> Finding:
         **asked("ensemble", "no", w=evidence.label(str(evidence.winner))),
         claim=evidence.claim,
         severity="detail",
-        sentence=(
-            text(
-                "Of {k} candidates that could be averaged, none made the out-of-fold answers of {a} better by more than chance would.",
-                "在可以参与平均的 {k} 个候选方案中，没有哪一个能使 {a} 的折外回答有超出偶然的改善。",
-                k=tried,
-                a=evidence.label(name),
-            )
-            + (saved or text("", ""))
-        ),
+        sentence=_nobody_helps(evidence.label(name), ensemble, estimates) + (saved or text("", "")),
         estimates=estimates,
         candidates=[name],
         references=REFERENCES,
+    )
+
+
+def _nobody_helps(alone: str, ensemble: Ensemble, estimates: dict[str, Estimate]) -> Text:
+    """That none of those which were tried made the average better; of many candidates only the best ones are tried."""
+    tried, looked = len(ensemble.tried), ensemble.looked
+    if looked == tried:
+        return text(
+            "Of {k} candidates that could be averaged, none made the out-of-fold answers of {a} better by more than chance would.",
+            "在可以参与平均的 {k} 个候选方案中，没有哪一个能使 {a} 的折外回答有超出偶然的改善。",
+            k=tried,
+            a=alone,
+        )
+    estimates["tried"] = count(looked, "candidates")
+    return text(
+        "Of {k} candidates that could be averaged, the {m} best were tried; none of them made the out-of-fold answers of {a} better by more than "
+        "chance would.",
+        "可以参与平均的候选方案有 {k} 个，只试了其中最好的 {m} 个；没有哪一个能使 {a} 的折外回答有超出偶然的改善。",
+        k=tried,
+        m=looked,
+        a=alone,
     )
 
 
