@@ -330,3 +330,25 @@ def test_of_many_candidates_only_those_that_were_tried_are_said_not_to_help(monk
     assert "Of 5 candidates that could be averaged, the 3 best were tried; none of them made" in finding.sentence.en
     assert "有 5 个，只试了其中最好的 3 个" in finding.sentence.zh
     assert finding.estimates["tried"].value == 3
+
+
+def test_what_is_other_about_the_saved_average_is_said():
+    results = study([1.5, 1.5], n=800)
+    other = finding_of(replace(results, averaged={"m0": 0.9, "m1": 0.1})).sentence
+    assert (
+        "has the same members with other shares: it was made before the last runs. To save that of the present"
+        in other.en
+    )
+    assert "成员相同而份额不同" in other.zh
+    assert "other members" not in other.en
+    alone = finding_of(replace(study([3.0, 0.0, 0.0], n=400), averaged={"m0": 0.5, "m1": 0.5})).sentence
+    assert "has other members" in alone.en
+    assert "trains its 1 member once more, on all training data, unless it is saved already" in alone.en
+
+
+def test_an_average_is_not_said_to_lie_beside_a_winner_that_is_not_saved():
+    results = study([1.5, 1.5], n=800)
+    spec = results.spec.model_copy(update={"output": OutputSpec(refit=False, ensemble="always")})
+    finding = finding_of(replace(results, spec=spec, averaged=read_ensemble(results).members))
+    assert "It is saved: weigh predict STUDY FILE --ensemble" in finding.sentence.en
+    assert "它已保存：用 weigh predict" in finding.sentence.zh

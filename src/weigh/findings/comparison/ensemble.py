@@ -7,6 +7,7 @@ The simplest wins: the average never takes the winner's place, and is only said 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
@@ -220,9 +221,11 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
     """The commands that save and use it, where it is worth it; how the saved one scores on the test part."""
     saved = evidence.results.averaged
     if saved == ensemble.members and not evidence.results.average_outdated:
+        beside = text(" beside the winner", "与优胜者一并") if evidence.results.spec.output.refit else Text("", "")
         sentence = text(
-            "It is saved beside the winner: weigh predict STUDY FILE --ensemble answers with it.",
-            "它已与优胜者一并保存：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
+            "It is saved{b}: weigh predict STUDY FILE --ensemble answers with it.",
+            "它已{b}保存：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
+            b=beside,
         )
         if len(saved) == 1:
             return text(
@@ -233,24 +236,34 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
         return sentence + _tested(evidence, ensemble, estimates)
     if not (better or saved):
         return text("", "")
-    before = (
-        text(
+    estimates["refits"] = count(len(ensemble.members), "models")
+    return _former(saved, ensemble) + text(
+        "To save {i}: weigh run STUDY --set output.ensemble=always. That trains its {k} {k:|member|members} once more, on all training data, "
+        "unless {k:|it is|they are} saved already. Then: weigh predict STUDY FILE --ensemble.",
+        "若要保存{i}：weigh run STUDY --set output.ensemble=always。它的 {k} 个成员会用全部训练数据再训练一次（已保存的除外）。"
+        "然后：weigh predict STUDY 文件 --ensemble。",
+        i=text("that of the present results", "按现有结果得到的平均") if saved else text("it", ""),
+        k=len(ensemble.members),
+    )
+
+
+def _former(saved: Mapping[str, float], ensemble: Ensemble) -> Text:
+    """What is other about the average that is saved than about that of the results; nothing where none is saved."""
+    if not saved:
+        return text("", "")
+    if saved == ensemble.members:
+        return text(
             "The average that is saved has the same members, and was made before the last runs.",
             "已保存的平均模型成员相同，但它是在最近这些运行之前生成的。",
         )
-        if saved == ensemble.members
-        else text(
-            "The average that is saved has other members: it was made before the last runs.",
-            "已保存的平均模型成员不同：它是在最近这些运行之前生成的。",
+    if saved.keys() == ensemble.members.keys():
+        return text(
+            "The average that is saved has the same members with other shares: it was made before the last runs.",
+            "已保存的平均模型成员相同而份额不同：它是在最近这些运行之前生成的。",
         )
-    )
-    estimates["refits"] = count(len(ensemble.members), "models")
-    return (before if saved else text("", "")) + text(
-        "To save it: weigh run STUDY --set output.ensemble=always. That trains its {k} members once more, on all training data, unless they are "
-        "saved already. Then: weigh predict STUDY FILE --ensemble.",
-        "若要保存：weigh run STUDY --set output.ensemble=always。它的 {k} 个成员会用全部训练数据再训练一次（已保存的除外）。"
-        "然后：weigh predict STUDY 文件 --ensemble。",
-        k=len(ensemble.members),
+    return text(
+        "The average that is saved has other members: it was made before the last runs.",
+        "已保存的平均模型成员不同：它是在最近这些运行之前生成的。",
     )
 
 
