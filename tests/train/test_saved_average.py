@@ -22,6 +22,7 @@ from weigh.saved.average import Member, load_average, member_folder, save_averag
 from weigh.saved.meaning import blank_examples
 from weigh.saved.model import load_saved
 from weigh.saved.onnx_average import Averaging, Part, export_average
+from weigh.saved.onnx_average import _check as check_graph
 from weigh.spec import OutputSpec
 
 RUNS = ("a" * 32, "b" * 32)
@@ -158,3 +159,20 @@ def test_a_member_without_a_graph_is_named(tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(Network, "exportable", False)
     with pytest.raises(ModelError, match=r"because of its member m0 <b>"):
         export_average(folder, tmp_path / "a.onnx")
+
+
+def test_a_member_that_is_very_sure_is_averaged_as_others(tmp_path, tiny):
+    """A probability of several labels ends at 1e-15 from 0 and 1; the graph, which never leaves logarithms, goes on."""
+    folder = tmp_path / "ensemble"
+    save(member_folder(folder, RUNS[0]), tiny, kind=LABELS, bias=None)
+    save_average(folder, [Member("a", 1.0, RUNS[0])], temperature=1.0, facts={})
+    saved = load_average(folder)
+    (member,) = saved.members
+    batch = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        factor = 200 / member.network(batch).abs().max()
+        for parameter in member.network.head.parameters():
+            parameter.mul_(factor)
+        assert member.network(batch).abs().max() > 100
+    parts = [Part(member, (0,), lambda batch: batch)]
+    check_graph(LABELS, saved, Averaging(saved, parts).eval(), parts, [batch])
