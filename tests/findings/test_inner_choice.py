@@ -95,3 +95,35 @@ def test_an_undefined_score_of_the_choice_is_no_score():
     assert "optimism" not in finding.estimates
     assert finding.table[0]["inner_score"] is None
     assert "chose probe in 5 of 5 runs." in finding.sentence.en
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words", "numbers"),
+    [
+        (
+            "auto",
+            "finetune could not be trained in 2 of 5 runs (memory ran out), so it could not be chosen there.",
+            {"failed_1": 2, "runs": 5},
+        ),
+        (
+            "tuned",
+            "2 of the 12 settings that were tried in all could not be trained (memory ran out).",
+            {"failed": 2, "contenders": 12},
+        ),
+    ],
+)
+def test_what_could_not_be_trained_did_not_lose(recipe, words, numbers):
+    results = study(recipe, [("probe" if recipe == "auto" else "finetune", {})] * 5, 0.9)
+    lost = {"recipe": "finetune", "settings": {}, "parts": 0, "score": None, "cause": "memory ran out."}
+    records = []
+    for record in results.records:
+        if "choice" in record.facts and record.fold < 2:
+            choice = record.facts["choice"]
+            record = replace(record, facts={**record.facts, "choice": {**choice, "tried": [*choice["tried"], lost]}})
+        records.append(record)
+    results = replace(results, records=tuple(records))
+    (finding,) = find(results)
+    check(finding, results)
+    assert words in finding.sentence.en
+    assert "未能训练（memory ran out）" in finding.sentence.zh
+    assert {name: finding.estimates[name].value for name in numbers} == numbers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -48,7 +49,8 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     outer = np.array([folds[run.repeat, run.fold] for run in runs])
     inner = np.array([run.facts["choice"]["score"] for run in runs], dtype=float)  # None: NaN
     estimates = {"runs": count(len(runs), "runs")}
-    sentence = _what(label, chosen, estimates, searches=searches) + _not_searched(evidence, name, searches=searches)
+    sentence = _what(label, chosen, estimates, searches=searches) + _not_trained(runs, estimates, searches=searches)
+    sentence += _not_searched(evidence, name, searches=searches)
     defined = ~(np.isnan(outer) | np.isnan(inner))
     if defined.any():
         gap = _gap((inner - outer)[defined], evidence)
@@ -128,6 +130,39 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
         n=len(chosen),
         o=further,
     )
+
+
+def _not_trained(runs: list[RunRecord], estimates: dict[str, Estimate], *, searches: bool) -> Text:
+    """Which contenders failed, so that they could not be chosen, and why most often; nothing where all were trained."""
+    tried = [(run.key, contender) for run in runs for contender in run.facts["choice"]["tried"]]
+    failed = [(key, contender) for key, contender in tried if contender.get("cause") is not None]
+    if searches and failed:
+        estimates |= {"failed": count(len(failed), "runs"), "contenders": count(len(tried), "runs")}
+        return text(
+            "{k} of the {m} settings that were tried in all could not be trained ({w}).",
+            "总共试过的 {m} 组设置中有 {k} 组未能训练（{w}）。",
+            k=len(failed),
+            m=len(tried),
+            w=_cause(contender for _, contender in failed),
+        )
+    sentence = Text("", "")
+    for number, recipe in enumerate(dict.fromkeys(contender["recipe"] for _, contender in failed), 1):
+        own = [(key, contender) for key, contender in failed if contender["recipe"] == recipe]
+        estimates[f"failed_{number}"] = count(len({key for key, _ in own}), "runs")
+        sentence += text(
+            "{r} could not be trained in {k} of {n} {n:|run|runs} ({w}), so it could not be chosen there.",
+            "{r} 在 {n} 次运行中有 {k} 次未能训练（{w}），因此那时无法选择它。",
+            r=recipe,
+            k=len({key for key, _ in own}),
+            n=len(runs),
+            w=_cause(contender for _, contender in own),
+        )
+    return sentence
+
+
+def _cause(failed: Iterable[dict]) -> str:
+    """Why trainings failed most often."""
+    return Counter(contender["cause"] or "?" for contender in failed).most_common(1)[0][0].rstrip(".。")
 
 
 def _not_searched(evidence: Evidence, name: str, *, searches: bool) -> Text:
