@@ -218,6 +218,13 @@ def test_the_report_says_that_an_average_is_better_and_what_it_costs():
     assert finding.estimates["difference"].low > 0
 
 
+def test_a_small_member_does_not_come_for_nothing():
+    work = {"timm:m0": {"macs": 1e9}, "timm:m1": {"macs": 3e7}}
+    finding = finding_of(study([1.5, 1.5], n=800, models=work))
+    assert "at 1.03 times the multiply-adds" in finding.sentence.en
+    assert "乘加运算量为后者的 1.03 倍" in finding.sentence.zh
+
+
 def test_an_average_that_is_not_shown_to_be_better_is_not_recommended():
     rng = np.random.default_rng(5)
     hard = rng.standard_normal((120, 2))

@@ -23,7 +23,7 @@ from weigh.metrics.base import METRICS
 from weigh.record.ensembles import SMOOTH, Ensemble, average_on_part, read_ensemble
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.comparison import Difference
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 from weigh.stats.interval import estimate_of, score_estimate
 
 __all__ = ["find"]
@@ -186,8 +186,8 @@ def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate
 
 
 def _few_times(value: float) -> str:
-    """ "3.0", and where it is a small part "0.0213"."""
-    return f"{value:.1f}" if value >= 1 else _three_digits(value)
+    """ "3.0", "1.03" where little is added, and where it is a small part "0.0213"."""
+    return with_digits(value, digits_that_show([value], 1, 1.0)) if value >= 1 else _three_digits(value)
 
 
 def _three_digits(value: float) -> str:
