@@ -198,6 +198,17 @@ def test_a_study_without_a_model_is_told_how_to_get_one(place):
     assert "weigh run 'my study' --set output.refit=true" in caught.value.render("en")
 
 
+@pytest.mark.parametrize(("kind", "advice"), [("label", "output.ensemble=always"), ("masks", "Leave --ensemble out")])
+def test_nobody_is_sent_to_save_an_average_of_what_has_none(place, kind, advice):
+    (place / "my study" / "model").mkdir(parents=True)
+    (place / "my study" / "model" / "config.json").write_text(f'{{"weigh": {{"kind": "{kind}"}}}}', encoding="utf-8")
+    with pytest.raises(RecordError, match="has no saved average") as caught:
+        saved_folder(Path("my study"), ensemble=True)
+    told = caught.value.render("en")
+    assert advice in told
+    assert ("output.ensemble" in told, "cannot be averaged" in told) == (kind == "label", kind == "masks")
+
+
 # What is told ----------------------------------------------------------------------------------------------------
 
 

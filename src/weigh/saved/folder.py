@@ -20,8 +20,9 @@ import numpy as np
 
 from weigh.data.contents import hash_file
 from weigh.disk import replacing, write_file
-from weigh.errors import ModelError, RecordError
-from weigh.language import text
+from weigh.errors import ModelError, RecordError, WeighError
+from weigh.kinds.base import Kind, kind_named
+from weigh.language import as_sentence, text
 from weigh.notices import notice
 
 __all__ = [
@@ -128,6 +129,14 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
     folder = study / (ENSEMBLE if ensemble else MODEL)
     if (folder / CONFIG).exists() or (not ensemble and (folder / WEIGHTS).exists()):
         return folder
+    kind = _kind_of_winner(study) if ensemble else None
+    if kind is not None and kind.unaveraged is not None:
+        raise RecordError(
+            text("{f} has no saved average of several candidates: {k} cannot be averaged.",
+                 "{f} 中没有保存多个候选方案的平均模型：{k}不能取平均。", f=study, k=kind.title),
+            as_sentence(kind.unaveraged),
+            text("Leave --ensemble out: the winner answers alone.", "请去掉 --ensemble：由优胜者单独作答。"),
+        )  # fmt: skip
     if ensemble:
         raise RecordError(
             text("{f} has no saved average of several candidates.", "{f} 中没有保存多个候选方案的平均模型。", f=study),
@@ -149,6 +158,14 @@ def saved_folder(study: Path, *, ensemble: bool) -> Path:
             f=shlex.quote(str(study)),
         ),
     )
+
+
+def _kind_of_winner(study: Path) -> Kind | None:
+    """What the saved winner answers with; None where none is saved, or its file cannot be read."""
+    try:
+        return kind_named(json.loads((study / MODEL / CONFIG).read_text(encoding="utf-8"))[OWN]["kind"])
+    except (OSError, ValueError, KeyError, TypeError, WeighError):
+        return None
 
 
 def tell_passed(study: Path) -> None:
