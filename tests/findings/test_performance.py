@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,6 +91,18 @@ def test_controls_are_compared_but_never_win():
     check(found["verdict"], results)
     assert "Yet the control scratch is better, by " in found["verdict"].sentence.en
     assert found["verdict"].verdict == "undecided", "not recommended without reserve"
+
+
+def test_only_a_control_of_the_same_model_is_the_same_kind_of_network():
+    results = study([2.0, 1.0], repeats=1, controls=["m1"], recipes={"m1": "scratch"})
+    alike = replace(results, candidates=tuple(replace(c, model="timm:m0") for c in results.candidates))
+    for some, en, zh in (
+        (results, "better than a network without pretraining (m1)", "优于一个未经预训练的网络（m1）"),
+        (alike, "better than the same kind of network without pretraining (m1)", "优于同类但未经预训练的网络（m1）"),
+    ):
+        sentence = by_id(performance.find(some))["performance:control:m1"].sentence
+        assert en in sentence.en
+        assert zh in sentence.zh
 
 
 def test_all_runs_failed_is_a_finding_not_an_error():

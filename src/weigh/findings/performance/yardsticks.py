@@ -20,6 +20,7 @@ ABOUT = {
     "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),
     "textbook": text("the recipe of the textbooks", "教科书式的做法"),
 }
+OTHER_NETWORK = text("a network without pretraining", "一个未经预训练的网络")  # of another model than the winner
 
 
 def against_controls(evidence: Evidence) -> list[Finding]:
@@ -29,6 +30,8 @@ def against_controls(evidence: Evidence) -> list[Finding]:
         if not control.control or control.id not in evidence.measured or control.id == winner:
             continue
         about = ABOUT.get(control.recipe, text("the control", "对照方案"))
+        if control.recipe == "scratch" and control.model != evidence.results.candidate(winner).model:
+            about = OTHER_NETWORK
         findings += _compared(evidence, winner, control.id, [winner, control.id], about, "performance:control")
     return findings
 
