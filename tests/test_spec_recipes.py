@@ -53,3 +53,10 @@ def test_of_a_task_that_is_not_known_yet_no_recipe_is_refused_but_one_that_is_no
         recipes_of_study(spec, "semantic-segmentation")
     with pytest.raises(SpecError, match="depending on the task: probe, "):
         load_spec(apply_settings(content, ["recipes.finetun.epochs=3"]))
+
+
+def test_an_average_is_no_recipe_and_of_what_there_is_one_is_said():
+    with pytest.raises(SpecError) as caught:
+        load_spec({"data": "d", "models": ["timm:resnet18"], "recipes": ["ensemble"]})
+    assert "every study of classes, labels or numbers with several candidates" in caught.value.render("en")
+    assert "--set output.ensemble=always" in caught.value.render("zh")

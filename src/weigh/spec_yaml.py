@@ -252,8 +252,8 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
         if recipe.name in AVERAGES and recipe.name not in RECIPES:
             problems.append(
                 text(
-                    "'{n}' is no recipe: every study with several candidates is asked whether their average is better. To save that average too: --set output.ensemble=always",
-                    "“{n}”不是训练方案：含多个候选方案的研究都会判断其平均是否更好。若还要保存该平均模型：--set output.ensemble=always",
+                    "'{n}' is no recipe: every study of classes, labels or numbers with several candidates is asked whether their average is better. To save that average too: --set output.ensemble=always",
+                    "“{n}”不是训练方案：类别、多标签和数值的研究只要含多个候选方案，都会判断其平均是否更好。若还要保存该平均模型：--set output.ensemble=always",
                     n=recipe.name,
                 )
             )
