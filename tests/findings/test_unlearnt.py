@@ -12,12 +12,14 @@ from tests.findings.reading import by_id, check
 from tests.findings.studies import NETWORK, file_of, history, hopeless, pictures
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings import learning
-from weigh.findings.evidence import read_evidence
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.file import findings_file
 from weigh.findings.learning import nothing_learnt
 from weigh.findings.registry import RANKING
+from weigh.findings.stability.training import what_to_change
 from weigh.report.story import tell
 from weigh.report.terminal import render_terminal, summary_line
+from weigh.spec import RecipeSpec
 from weigh.stats.estimate import Estimate
 
 KINDS = ("heads", "networks", "numbers", "entities")
@@ -151,3 +153,22 @@ def test_an_end_that_is_nought_but_for_rounding_shows_nothing(low, verdict, monk
         winner="m", blind=SimpleNamespace(score=0.0), metric=SimpleNamespace(greater_is_better=True)
     )
     assert learning.usefulness(evidence) == verdict
+
+
+@pytest.mark.parametrize(
+    ("weights", "metric", "en", "zh"),
+    [
+        ("none", "balanced_accuracy", "Balance the classes (class_weights: balanced).", "平衡各类别（class_weights: balanced）。"),
+        ("none", "accuracy", "Balance the classes (class_weights: balanced), or judge by balanced accuracy.",
+         "平衡各类别（class_weights: balanced），或改用平衡准确率评判。"),
+        ("balanced", "accuracy", "Judge by balanced accuracy.", "改用平衡准确率评判。"),
+        ("balanced", "balanced_accuracy", "", ""),
+    ],
+)  # fmt: skip
+def test_who_balances_the_classes_already_is_not_told_to(weights, metric, en, zh, monkeypatch):
+    recipe = RecipeSpec(name="probe", class_weights=weights)
+    monkeypatch.setattr(Evidence, "recipe", lambda evidence, name: recipe)
+    target = np.arange(80) % 2
+    results = make_results({"a": np.zeros((2, 80, 2), np.float32)}, target, metrics={"primary": metric})
+    told = [one for one in what_to_change(read_evidence(results)) if "balance" in one.en.lower()]
+    assert [(one.en, one.zh) for one in told] == ([(en, zh)] if en else [])

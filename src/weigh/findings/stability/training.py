@@ -18,7 +18,7 @@ from weigh.findings.learning import nothing_learnt
 from weigh.findings.model import Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, as_sentence, join_texts, text
 from weigh.record.results import Results
 from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
@@ -255,15 +255,12 @@ def what_to_change(evidence: Evidence, candidate: str | None = None) -> list[Tex
             )
         )
     if evidence.results.examples.kind.exclusive:
-        balanced = evidence.metric.name == "balanced_accuracy"
-        items.append(
-            text("Balance the classes (class_weights: balanced).", "平衡各类别（class_weights: balanced）。")
-            if balanced
-            else text(
-                "Balance the classes (class_weights: balanced), or judge by balanced accuracy.",
-                "平衡各类别（class_weights: balanced），或改用平衡准确率评判。",
-            )
-        )
+        both: list[Text] = []
+        if recipe is None or recipe.overrides.get("class_weights") != "balanced":
+            both.append(text("balance the classes (class_weights: balanced)", "平衡各类别（class_weights: balanced）"))
+        if evidence.metric.name != "balanced_accuracy":
+            both.append(text("judge by balanced accuracy", "改用平衡准确率评判"))
+        items += [as_sentence(join_texts(both, ", or ", "，或"))] if both else []
     items.append(
         text(
             "Check that labels and examples belong together: `weigh data` shows how they were read.",
