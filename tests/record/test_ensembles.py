@@ -12,6 +12,7 @@ from tests.findings.kinds import number_study
 from tests.findings.reading import check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.execute.averaging import choose_average
+from weigh.findings.comparison.ensemble import find
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
@@ -359,3 +360,16 @@ def test_an_average_is_not_said_to_lie_beside_a_winner_that_is_not_saved():
     finding = finding_of(replace(results, spec=spec, averaged=read_ensemble(results).members))
     assert "It is saved: weigh predict STUDY FILE --ensemble" in finding.sentence.en
     assert "它已保存：用 weigh predict" in finding.sentence.zh
+
+
+def test_a_winner_with_other_folds_than_the_average_is_said_to_have_them():
+    (whole,) = find(study([1.5, 1.5], n=800))
+    results = study([3.0, 1.5, 1.5], n=800, failed=[("m0", 0, 0, "x"), ("m0", 1, 1, "x")])
+    (finding,) = find(results)
+    check(finding, results)
+    assert [row["candidate"] for row in finding.table][-1] == "m0"
+    assert [row["on_other_folds"] for row in finding.table] == [False] * (len(finding.table) - 1) + [True]
+    assert all("on_other_folds" not in row for row in whole.table)
+    same = {one.outcome: one.detail for one in finding.assumptions if "same folds" in one.name.en}
+    assert same["doubtful"].en == "Not all: the comparison uses the 8 runs (2 repeats) that both have."
+    assert [one.outcome for one in whole.assumptions if "same folds" in one.name.en] == ["holds"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
+from weigh.findings.comparison.pairs import same_folds
 from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.widened import of_neighbours
@@ -97,6 +98,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
         estimates=estimates,
         assumptions=[
             *assumptions_of(evidence, [str(evidence.winner)]),
+            *same_folds(evidence, difference),
             Assumption(
                 name=text("Members were chosen without the examples that score them", "挑选成员时未用给其评分的样本"),
                 outcome="holds",
@@ -293,10 +295,12 @@ def _tested(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimat
 
 def _table(evidence: Evidence, ensemble: Ensemble) -> list[dict[str, object]]:
     """Each member and the winner: shares, the score, and (where there are probabilities) how good these are."""
-    rows = []
-    for name in dict.fromkeys([*_by_share(ensemble), str(evidence.winner)]):
+    rows, names = [], list(dict.fromkeys([*_by_share(ensemble), str(evidence.winner)]))
+    marks = evidence.fold_marks(names)
+    for name in names:
         runs, part = evidence.out_of_fold[name], 100 * ensemble.members.get(name, 0.0)
-        rows.append({"candidate": evidence.label(name), "share": f"{part:.0f} %", **_described(evidence, runs)})
+        described = _described(evidence, runs) | marks[name]
+        rows.append({"candidate": evidence.label(name), "share": f"{part:.0f} %", **described})
     return rows
 
 

@@ -24,7 +24,7 @@ from weigh.record.results import Results
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
 
-__all__ = ["find"]
+__all__ = ["find", "same_folds"]
 
 REFERENCES = [
     NADEAU_BENGIO,
@@ -79,7 +79,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         estimates=estimates,
         assumptions=[
             *assumptions_of(evidence, [winner, other]),
-            *_common(evidence, difference),
+            *same_folds(evidence, difference),
             *_extrapolated(evidence, [winner, other]),
         ],
         candidates=[winner, other],
@@ -235,7 +235,7 @@ def _scope(evidence: Evidence, pairs: int) -> Text:
     )
 
 
-def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
+def same_folds(evidence: Evidence, difference: Difference) -> list[Assumption]:
     """Both candidates are scored on what both have."""
     if evidence.claim == "these_models":
         return [Assumption(name=text("Both answered the same examples", "两者预测的是同一批样本"), outcome="holds")]
