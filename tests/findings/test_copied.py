@@ -10,7 +10,9 @@ import pytest
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings import slices
+from weigh.findings.calibration import stated
 from weigh.findings.performance import headline
+from weigh.findings.stability import spread
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.results import Results
@@ -77,3 +79,19 @@ def test_a_part_of_copies_is_judged_by_its_sets():
     check(told, results)
     assert told.table == honest.table != plain.table
     assert "copies" in told.assumptions[1].name.en
+
+
+@pytest.mark.parametrize(
+    ("find", "id", "name"),
+    [(stated.find, "calibration", "brier"), (spread.find, "stability:agreement", "churn")],
+)
+def test_probabilities_and_changed_answers_are_judged_by_sets_of_copies(find, id, name):
+    results, grouped = copied({"m": 2.0})
+    told, honest, plain = (by_id(find(one))[id] for one in (results, grouped, replace(results, problems=())))
+    check(told, results)
+    width, wide, narrow = (one.estimates[name].high - one.estimates[name].low for one in (told, honest, plain))
+    assert width == pytest.approx(wide, rel=0.15)
+    assert narrow < 0.7 * width
+    assert told.estimates[name].n == SETS
+    assert any("copies" in assumption.name.en for assumption in told.assumptions)
+    assert not any("copies" in assumption.name.en for assumption in plain.assumptions)

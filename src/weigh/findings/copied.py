@@ -2,7 +2,7 @@
 
 Copies stay in one fold and get the same answer: together they say as much as one of them. Nothing is trained here; what is read are the sets of
 copies that the checks of the data found. Before it: the problems of the data. After it: the headline (`performance/caveats.py`) and the assumptions
-below every finding (`assumptions.py`).
+below every finding (`assumptions.py`); slices, calibration and what changes between repeats count each set of copies once (`independent_units`).
 """
 
 from __future__ import annotations
@@ -16,31 +16,44 @@ import numpy as np
 from weigh.data.copies import duplicate_groups
 from weigh.findings.amounts import count, gain_of
 from weigh.findings.evidence import Evidence
+from weigh.findings.model import Assumption
 from weigh.language import Text, text
+from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Units, make_units
 
-__all__ = ["Copied", "read_copied"]
+__all__ = [
+    "SETS_OF_COPIES",
+    "Copied",
+    "copied_at",
+    "independent_sets",
+    "independent_units",
+    "read_copied",
+]
 
+SETS_OF_COPIES = text(
+    "Sets of copies, which count as one example each, are independent of each other",
+    "各组副本（每组只算一个样本）相互独立",
+)
 SMALL = 1.2  # a design effect below it makes intervals less than a tenth too narrow
 
 
 class Copied(NamedTuple):
-    """Copies among the examples that the cross-validation speaks of.
+    """Copies among some examples: those that the cross-validation speaks of, or a test part.
 
     Attributes:
         copies: How many examples are copies of another one with the same label.
         examples: How many there are in all.
         factor: How many times as wide intervals should be that count them all.
         units: Each set of copies as a whole.
-        lead_is_lost: The winner is better than the runner-up only where they are all counted.
+        lead_is_lost: The winner is better than the runner-up in cross-validation only where they are all counted.
     """
 
     copies: int
     examples: int
     factor: Estimate
     units: Units
-    lead_is_lost: bool
+    lead_is_lost: bool = False
 
     @property
     def estimates(self) -> dict[str, Estimate]:
@@ -62,12 +75,19 @@ class Copied(NamedTuple):
 
 def read_copied(evidence: Evidence) -> Copied | None:
     """The copies of a study; None where they are too few to matter, or groups are resampled as a whole. Call it through `evidence.once`."""
-    results = evidence.results
-    if results.origin != "study" or evidence.units.name == "groups":
+    copied = copied_at(evidence.results, evidence.results.judged)
+    if copied is None:
         return None
-    sets = [duplicate_groups(results.problems, results.examples)[results.judged]]
+    return copied._replace(lead_is_lost=_leads(evidence) and not _leads(replace(evidence, units=copied.units)))
+
+
+def copied_at(results: Results, indices: np.ndarray) -> Copied | None:
+    """Copies among the examples at `indices`; None where they are too few to matter, or groups are resampled as a whole."""
+    if results.origin != "study" or not len(indices) or results.units_at(indices).name == "groups":
+        return None
+    sets = [duplicate_groups(results.problems, results.examples)[indices]]
     if results.examples.kind.exclusive:  # of copies under two labels one is right where the other is wrong
-        sets.append(results.examples.target[results.judged])
+        sets.append(results.examples.target[indices])
     _, of, size = np.unique(np.stack(sets), axis=1, return_inverse=True, return_counts=True)
     total = int(size.sum())
     effect = float(np.square(size).sum()) / max(total, 1)
@@ -76,9 +96,25 @@ def read_copied(evidence: Evidence) -> Copied | None:
     factor = Estimate(
         value=math.sqrt(effect), n=total, n_unit="examples", unit="1", method="Kish's design effect of sets of copies"
     )
-    units = make_units(results.examples.kind, results.examples.target[results.judged], of.ravel())
-    lost = _leads(evidence) and not _leads(replace(evidence, units=units))
-    return Copied(total - len(size), total, factor, units, lost)
+    return Copied(
+        total - len(size),
+        total,
+        factor,
+        make_units(results.examples.kind, results.examples.target[indices], of.ravel()),
+    )
+
+
+def independent_units(evidence: Evidence) -> Units:
+    """What is independent in the cross-validation: sets of copies where they matter, else the units of the study."""
+    copied = evidence.once(read_copied)
+    return evidence.units if copied is None else copied.units
+
+
+def independent_sets(evidence: Evidence) -> list[Assumption]:
+    """The assumption below a finding whose intervals come from `independent_units`; none where copies do not matter."""
+    if evidence.once(read_copied) is None:
+        return []
+    return [Assumption(name=SETS_OF_COPIES, outcome="unchecked")]
 
 
 def _leads(evidence: Evidence) -> bool:

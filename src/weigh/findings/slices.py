@@ -18,7 +18,7 @@ import numpy as np
 
 from weigh.findings.amounts import count
 from weigh.findings.assumptions import independence_of
-from weigh.findings.copied import read_copied
+from weigh.findings.copied import SETS_OF_COPIES, independent_units, read_copied
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
@@ -42,10 +42,6 @@ LEAST_OF_CLASS = 5
 CLAIM = "this_data"  # of predictions that others made with trained models: "these_models"
 CLASS = ""  # the "column" of slices by class
 NAMED = 3  # slices that a sentence names
-SETS_OF_COPIES = text(
-    "Sets of copies, which count as one example each, are independent of each other",
-    "各组副本（每组只算一个样本）相互独立",
-)
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
 
 
@@ -87,8 +83,7 @@ def find(results: Results) -> list[Finding]:
     slices, left_out = _slices(results, out_of_fold)
     if not slices:
         return []  # one class and no metadata: there are no parts
-    copied, whole = evidence.once(read_copied), evidence.measured[winner]
-    units = evidence.units if copied is None else copied.units
+    units, whole = independent_units(evidence), evidence.measured[winner]
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
     recognised = out_of_fold.measured(METRICS.get("accuracy")) if out_of_fold.kind.exclusive else None
@@ -98,7 +93,7 @@ def find(results: Results) -> list[Finding]:
             label = results.examples.classes.index(s.value)
             measured = recognised or _measure_recall(out_of_fold, whole, label)
         scored.append(_score(s, measured, out_of_fold, units, **options))
-    independent = independence_of(units) if copied is None else SETS_OF_COPIES
+    independent = independence_of(units) if evidence.once(read_copied) is None else SETS_OF_COPIES
     return [_finding(results, winner, scored, left_out, independent)]
 
 

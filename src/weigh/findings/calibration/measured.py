@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.copied import independent_units
 from weigh.findings.evidence import Evidence
 from weigh.kinds.base import Kind, Prediction
 from weigh.metrics.base import METRICS
@@ -53,9 +54,13 @@ class Described(NamedTuple):
 
 
 def describe(evidence: Evidence, name: str, weights: np.ndarray) -> Described:
-    """A candidate's probabilities; only as they were stated where there is no other fold that a temperature could be fitted on."""
+    """A candidate's probabilities; only as they were stated where there is no other fold that a temperature could be fitted on.
+
+    Args:
+        weights: `(draws, n)`, as from `draw_weights` of `independent_units`.
+    """
     out_of_fold = evidence.out_of_fold[name]
-    target, units, level = out_of_fold.target, evidence.units, evidence.level
+    target, units, level = out_of_fold.target, independent_units(evidence), evidence.level
     before = measure_stage(out_of_fold.kind, out_of_fold.answers, out_of_fold.present, target, weights, units, level)
     ours = evidence.results.origin != "models"
     temperature = fit_temperature(out_of_fold.answers, target, present=out_of_fold.present) if ours else 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
+from weigh.findings.copied import copied_at, independent_sets, independent_units
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -40,7 +41,7 @@ REFERENCES = [
 def find(results: Results) -> list[Finding]:
     """One finding about the winner, with every candidate in its table and figure."""
     evidence = read_evidence(results)
-    weights = draw_weights(evidence.rng("calibration"), evidence.units, evidence.draws)
+    weights = draw_weights(evidence.rng("calibration"), independent_units(evidence), evidence.draws)
     described = {
         name: describe(evidence, name, weights if name == evidence.winner else weights[:FEW_DRAWS])
         for name in evidence.out_of_fold
@@ -140,7 +141,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         **asked("calibration", verdict),
         sentence=sentence,
         estimates=estimates,
-        assumptions=[*assumptions, SAME_SOURCE],
+        assumptions=[*assumptions, *independent_sets(read_evidence(results)), SAME_SOURCE],
         candidates=[winner],
         next=_next(verdict),
         **common,
@@ -237,7 +238,7 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
         **asked("calibration", verdict),
         sentence=sentence,
         estimates=estimates,
-        assumptions=[SAME_SOURCE],
+        assumptions=[*independent_sets(read_evidence(results)), SAME_SOURCE],
         candidates=[winner],
         next=steps,
         **common,
@@ -333,7 +334,8 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
     if tested is None or not tested.complete.all():
         return None
     evidence = read_evidence(results)
-    units = results.units_at(tested.indices)
+    copied = copied_at(results, tested.indices)
+    units = results.units_at(tested.indices) if copied is None else copied.units
     weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
     return measure_stage(
         tested.kind, tested.answers / temperature, tested.present, tested.target, weights, units, evidence.level

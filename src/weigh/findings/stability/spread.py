@@ -13,6 +13,7 @@ from collections import Counter
 import numpy as np
 
 from weigh.findings.amounts import amount, count
+from weigh.findings.copied import independent_sets, independent_units
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -220,7 +221,7 @@ def _agreement(evidence: Evidence) -> list[Finding]:
     if labels.ndim == 3:
         differs = [d.any(axis=1) for d in differs]
     changed = np.mean(differs, axis=0)
-    churn = share_estimate(changed, evidence.units, level=evidence.level).times(100.0, "percent")
+    churn = share_estimate(changed, independent_units(evidence), level=evidence.level).times(100.0, "percent")
     verdict: Verdict = "undecided"
     interval = ""  # there is none where all examples are of one group
     if churn.low is not None and churn.high is not None:
@@ -250,6 +251,7 @@ def _agreement(evidence: Evidence) -> list[Finding]:
                 "examples": count(len(changed), "examples"),
                 "repeats": count(len(complete), "repeats"),
             },
+            assumptions=independent_sets(evidence),
             candidates=[winner],
         )
     ]
