@@ -11,6 +11,7 @@ from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings import slices
 from weigh.findings.calibration import stated
+from weigh.findings.generalisation import independent_test
 from weigh.findings.performance import headline
 from weigh.findings.stability import spread
 from weigh.language import text
@@ -95,3 +96,20 @@ def test_probabilities_and_changed_answers_are_judged_by_sets_of_copies(find, id
     assert told.estimates[name].n == SETS
     assert any("copies" in assumption.name.en for assumption in told.assumptions)
     assert not any("copies" in assumption.name.en for assumption in plain.assumptions)
+
+
+def test_copies_in_a_test_part_are_said_below_its_score():
+    rng = np.random.default_rng(0)
+    target, tested = simulate_target(rng, 200), simulate_target(rng, 40)
+    logits = {"m": simulate_logits(rng, target, separation=2.0)}
+    test = {"m": np.tile(simulate_logits(rng, tested, separation=2.0)[0], (EACH, 1))}
+    results = make_results(logits, target, test=test, test_target=np.tile(tested, EACH))
+    paths = results.examples.path[results.examples.part == "test"].reshape(EACH, -1).T
+    sets = Problem("duplicate", text("copies", "副本"), pairs=tuple(map(tuple, paths.tolist())))
+    for one, outcome in ((results, "unchecked"), (replace(results, problems=(sets,)), "violated")):
+        found = by_id(independent_test.find(one))["generalisation:test"]
+        check(found, one)
+        assert (found.assumptions[0].outcome == "violated") == (outcome == "violated")
+        assert any("120 of the 160 examples are copies" in str(a.detail) for a in found.assumptions) == (
+            outcome == "violated"
+        )

@@ -26,6 +26,7 @@ __all__ = [
     "SETS_OF_COPIES",
     "Copied",
     "copied_at",
+    "copies_of_test",
     "independent_sets",
     "independent_units",
     "read_copied",
@@ -115,6 +116,16 @@ def independent_sets(evidence: Evidence) -> list[Assumption]:
     if evidence.once(read_copied) is None:
         return []
     return [Assumption(name=SETS_OF_COPIES, outcome="unchecked")]
+
+
+def copies_of_test(evidence: Evidence, candidate: str) -> list[Assumption]:
+    """The assumption that copies in the test part break, whose score counts each of them; none where they do not matter."""
+    tested = evidence.results.test(candidate)
+    copied = None if tested is None else copied_at(evidence.results, tested.indices)
+    if copied is None:
+        return []
+    apart = text("Examples of the test part are independent of each other", "测试部分的样本相互独立")
+    return [Assumption(name=apart, outcome="violated", detail=copied.words)]
 
 
 def _leads(evidence: Evidence) -> bool:

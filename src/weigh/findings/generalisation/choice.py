@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.amounts import amount, count, counted_units, gain_of, turned
+from weigh.findings.copied import copies_of_test
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
@@ -126,6 +127,7 @@ def find_choice(evidence: Evidence) -> list[Finding]:
             severity="problem" if choice.taken_back else "evidence",
             sentence=sentence,
             estimates=estimates,
+            assumptions=copies_of_test(evidence, winner),
             candidates=[winner, choice.rival],
             next=what_to_choose(evidence, choice) if choice.taken_back else [],
         )

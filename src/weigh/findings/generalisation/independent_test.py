@@ -1,5 +1,4 @@
-"""Will it hold on new examples? Training score, cross-validation and independent test side by side, and the luck of
-having chosen the best.
+"""Will it hold on new examples? Training score, cross-validation and independent test side by side, and the luck of having chosen the best.
 
 The test part speaks about `these_models`: the refitted networks as they are, on examples that no choice has seen. It
 is read once; every further look makes it a little more like training data, so the looks are counted and said.
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from weigh.findings.amounts import amount, count, counted_units, scaled
+from weigh.findings.copied import copies_of_test
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import find_choice
 from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
@@ -136,7 +136,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         severity="problem" if verdict == "no" or poor else "evidence",
         sentence=sentence,
         estimates=estimates,
-        assumptions=_assume(evidence, values["k"], higher=higher, drawn=drawn),
+        assumptions=[*copies_of_test(evidence, winner), *_assume(evidence, values["k"], higher=higher, drawn=drawn)],
         candidates=[winner],
         figure=figure,
         table=[
