@@ -44,6 +44,7 @@ __all__ = [
 
 BINS = 15
 FACTORS = np.linspace(0.0, 3.0, 301)  # on the gaps of all bins
+CELLS = 4_000_000  # logits whose slope is computed at once: 32 MB
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures beyond these say "this cannot be fitted", not "divide by 1000"
 
 
@@ -74,23 +75,20 @@ def fit_temperature(
     """
     target = np.asarray(target)
     multilabel = target.ndim == 2 if multilabel is None else multilabel
-    stack = np.asarray(logits, dtype=np.float64)
+    stack = np.asarray(logits)
     stack = stack[None] if stack.ndim == 2 else stack
     whole = np.ones(stack.shape[:2], dtype=bool) if present is None else present.reshape(stack.shape[:2])
-    z, y = stack[whole], np.broadcast_to(target, (len(stack), *target.shape))[whole]
-    if not len(z):
+    if not whole.any():
         return 1.0
-    z = z - (0 if multilabel else z.max(axis=1, keepdims=True))
-    y = _soften(y, z.shape[1], 1 / (int(whole.any(axis=0).sum()) + 2))
-    z, y = np.ascontiguousarray(z.T), np.ascontiguousarray(y.T)  # sums over few classes are fast down the columns
+    sums = _Slopes(stack, target, whole, multilabel=multilabel)
     low, high = 1 / HOTTEST, 1 / COLDEST
-    if _slope(z, y, low, multilabel).first >= 0:
-        return HOTTEST if z.any() else 1.0
-    if _slope(z, y, high, multilabel).first <= 0:
+    if sums.at(low).first >= 0:
+        return HOTTEST if sums.vary else 1.0
+    if sums.at(high).first <= 0:
         return COLDEST
     inverse = 1.0
     for _ in range(100):
-        slope = _slope(z, y, inverse, multilabel)
+        slope = sums.at(inverse)
         low, high = (inverse, high) if slope.first < 0 else (low, inverse)
         step = slope.first / slope.second if slope.second > 0 else np.inf
         proposal = inverse - step
@@ -126,6 +124,45 @@ def _slope(z: np.ndarray, y: np.ndarray, inverse: float, multilabel: bool) -> _S
     mean = (p * z).sum(axis=0)
     second = (p * z * z).sum(axis=0) - mean**2
     return _Slope(float((mean - (y * z).sum(axis=0)).mean()), float(second.mean()))
+
+
+class _Slopes:
+    """The slope of the mean log loss of `stack[whole]` by 1/temperature. Many logits are read block by block, for each slope anew.
+
+    Args:
+        stack: `(repeats, n, classes)` logits.
+        target: `(n,)` or `(n, classes)`.
+        whole: `(repeats, n)` bool: which count.
+    """
+
+    def __init__(self, stack: np.ndarray, target: np.ndarray, whole: np.ndarray, *, multilabel: bool) -> None:
+        self.stack, self.target, self.multilabel = stack, target, multilabel
+        self.doubt = 1 / (int(whole.any(axis=0).sum()) + 2)
+        repeat, example = np.nonzero(whole)
+        step = max(1, CELLS // max(stack.shape[2], 1))
+        self.rows = [(repeat[i : i + step], example[i : i + step]) for i in range(0, len(repeat), step)]
+        self.only = self._block(*self.rows[0]) if len(self.rows) == 1 else None
+
+    def _block(self, repeat: np.ndarray, example: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`(classes, rows)` logits, of one label at most 0, and softened labels."""
+        z = self.stack[repeat, example].astype(np.float64)
+        z = z - (0 if self.multilabel else z.max(axis=1, keepdims=True))
+        y = _soften(self.target[example], z.shape[1], self.doubt)
+        return np.ascontiguousarray(z.T), np.ascontiguousarray(y.T)  # sums over few classes are fast down the columns
+
+    def at(self, inverse: float) -> _Slope:
+        """The first and second derivative at a 1/temperature."""
+        if self.only is not None:
+            return _slope(*self.only, inverse, self.multilabel)
+        weights = [len(repeat) for repeat, _ in self.rows]
+        slopes = [_slope(*self._block(*rows), inverse, self.multilabel) for rows in self.rows]
+        return _Slope(*(float(np.average(values, weights=weights)) for values in zip(*slopes, strict=True)))
+
+    @property
+    def vary(self) -> bool:
+        """Whether any logit differs from the greatest of its example (of several labels: from 0)."""
+        blocks = [self.only] if self.only is not None else (self._block(*rows) for rows in self.rows)
+        return any(bool(z.any()) for z, _ in blocks)
 
 
 class Scaled(NamedTuple):

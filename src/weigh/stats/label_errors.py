@@ -156,11 +156,11 @@ def flags_by_chance(
     Not for: telling whether labels are wrong. Calibrated on wrong labels, a model expects to be contradicted by them.
     """
     counts = []
+    cumulated = calibrated if multilabel else np.cumsum(calibrated, axis=1)
     for _ in range(draws):
         if multilabel:
             labels = (rng.random(calibrated.shape) < calibrated).astype(np.int64)
         else:
-            cumulated = np.cumsum(calibrated, axis=1)
             labels = (rng.random((len(calibrated), 1)) * cumulated[:, -1:] > cumulated[:, :-1]).sum(axis=1)
         flagged = find_label_errors(labels, probabilities).flagged
         counts.append(int((flagged if counted is None else flagged & counted).sum()))

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 CELLS = 2e7  # labels times classes that are drawn in all
+AT_ONCE = 2_000_000  # probabilities that are computed at once: 16 MB
 REFERENCES = [
     "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
     NORTHCUTT,
@@ -92,7 +93,8 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
     average = mean_probability(out_of_fold, trained=trained)
     present = np.flatnonzero(~np.isnan(average).any(axis=1))
     predicted = out_of_fold.present.any(axis=0)
-    label_errors = find_label_errors(out_of_fold.target[present], average[present])
+    rows = slice(None) if len(present) == len(average) else present  # many classes: no second copy of all
+    label_errors = find_label_errors(out_of_fold.target[rows], average[rows])
     flagged = present[label_errors.order]
     group = group_of(results.examples, results.spec)
     strange = np.zeros(len(average), dtype=bool)
@@ -113,7 +115,7 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
         int(predicted.sum()) - len(present),
         len(flagged) - len(kept),
         0 if group is None else len(np.unique(group[out_of_fold.indices][strange])),
-        _by_chance(evidence, average[present], out_of_fold.target[present], ~strange[present]),
+        _by_chance(evidence, average[rows], out_of_fold.target[rows], ~strange[rows]),
     )
     return suspected._replace(flagged=kept[:0]) if suspected.many else suspected
 
@@ -124,10 +126,13 @@ def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray, coun
     """
     multilabel = target.ndim == 2
     draws = int(np.clip(CELLS // max(average.size, 1), 20, 200))
-    logits = np.log(np.clip(average, 1e-12, 1.0))
+    logits = np.clip(average, 1e-12, 1.0)  # changed in place below: with many classes every copy is much memory
+    np.log(logits, out=logits)
     if multilabel:
-        logits = logits - np.log(np.clip(1 - average, 1e-12, 1.0))
-    calibrated = _softened(logits / fit_temperature(logits[counted], target[counted]), multilabel=multilabel)
+        logits -= np.log(np.clip(1 - average, 1e-12, 1.0))
+    logits /= fit_temperature(logits, target, present=counted)
+    calibrated = _softened(logits, multilabel=multilabel)
+    del logits
     counts = flags_by_chance(
         average, calibrated, multilabel=multilabel, rng=evidence.rng("labels by chance"), draws=draws, counted=counted
     )
@@ -146,8 +151,10 @@ def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray, coun
 def _softened(logits: np.ndarray, *, multilabel: bool) -> np.ndarray:
     if multilabel:
         return 0.5 * (1 + np.tanh(logits / 2))
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    raised = logits - logits.max(axis=1, keepdims=True)
+    np.exp(raised, out=raised)
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised
 
 
 def untrained_classes(evidence: Evidence) -> list[str]:
@@ -326,13 +333,18 @@ def _why(results: Results, label_errors: LabelErrors, average: np.ndarray, posit
 
 def mean_probability(out_of_fold: OutOfFold, *, trained: np.ndarray | None = None) -> np.ndarray:
     """`(n, classes)` mean over the repeats that have the example, and that `trained` `(repeats, n)` allows; NaN rows where none has."""
-    p = np.stack([out_of_fold.kind.probabilities(answers) for answers in out_of_fold.answers])
     present = out_of_fold.present
     if trained is not None:
         present = present & trained
-    repeats = present.sum(axis=0)[:, None]
-    summed = np.where(present[..., None], p, 0.0).sum(axis=0)
-    return np.where(repeats > 0, summed / np.maximum(repeats, 1), np.nan)
+    mean = np.zeros(out_of_fold.answers.shape[1:])
+    for answers, there in zip(out_of_fold.answers, present, strict=True):
+        rows = np.flatnonzero(there)
+        for some in np.array_split(rows, len(rows) * mean.shape[1] // AT_ONCE + 1):
+            mean[some] += out_of_fold.kind.probabilities(answers[some])
+    repeats = present.sum(axis=0)
+    mean /= np.maximum(repeats, 1)[:, None]
+    mean[repeats == 0] = np.nan
+    return mean
 
 
 def probability_of_given(average: np.ndarray, target: np.ndarray) -> np.ndarray:
