@@ -1,4 +1,4 @@
-"""Answers of many classes to many examples: they are read block by block, and all numbers stay the same."""
+"""Answers of many classes to many examples: they are read block by block and lie in files, and all numbers stay the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.findings.synthetic import make_results, simulate_logits
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.data import cache
 from weigh.findings.errors import suspects
-from weigh.kinds.label import LABEL
+from weigh.kinds import label
+from weigh.kinds.label import LABEL, decide_class
 from weigh.stats import calibration
 from weigh.stats.calibration import fit_temperature
 
@@ -45,6 +47,17 @@ def test_a_temperature_of_blocks_is_that_of_all(monkeypatch, multilabel):
     assert peak < COPY / 2
 
 
+def test_decisions_of_blocks_are_those_of_all(monkeypatch):
+    logits, _ = answers()
+    probabilities = LABEL.probabilities(logits[0])
+    bias = np.zeros((N, CLASSES))
+    bias[:, 3] = 2.0
+    both = [decide_class(probabilities, one) for one in (0.0, bias[0], bias, np.zeros((N, 1)))]
+    monkeypatch.setattr(label, "CELLS", 7 * CLASSES)
+    for one, before in zip((0.0, bias[0], bias, np.zeros((N, 1))), both, strict=True):
+        np.testing.assert_array_equal(decide_class(probabilities, one), before)
+
+
 def test_mean_probabilities_take_no_second_copy(monkeypatch):
     logits, target = answers()
     results = make_results({"m": logits}, target, failed=[("m", 1, 0, "out of memory")])
@@ -54,3 +67,20 @@ def test_mean_probabilities_take_no_second_copy(monkeypatch):
     assert peak < 1.5 * COPY
     each = np.where(runs.present[..., None], LABEL.probabilities(runs.answers), np.nan)
     np.testing.assert_allclose(mean, np.nanmean(each, axis=0), rtol=1e-12)
+
+
+def test_large_answers_and_probabilities_lie_in_files(monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 60)
+    logits = simulate_logits(rng, target, repeats=2)
+    plain = make_results({"m": logits}, target).out_of_fold("m")
+    expected = [plain.prediction(repeat) for repeat in range(2)]
+    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    monkeypatch.setenv("WEIGH_CACHE", str(tmp_path))
+    runs = make_results({"m": logits}, target).out_of_fold("m")
+    assert isinstance(runs.answers.base, np.memmap)
+    for repeat, one in enumerate(expected):
+        prediction = runs.prediction(repeat)
+        assert isinstance(prediction.probabilities.base, np.memmap)
+        np.testing.assert_array_equal(prediction.probabilities, one.probabilities)
+        np.testing.assert_array_equal(prediction.labels, one.labels)

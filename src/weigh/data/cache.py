@@ -26,7 +26,7 @@ from weigh.language import text
 from weigh.notices import notice
 from weigh.settings import cache_folder, cache_limit
 
-__all__ = ["cache_report", "clear", "forget", "load", "room", "store"]
+__all__ = ["cache_report", "clear", "forget", "in_room", "load", "room", "store"]
 
 # The folders that weigh writes in the cache folder (arrays; facts on files; pictures of the datasets library). Nothing
 # else is ever counted or deleted: WEIGH_CACHE may name a folder that holds other things too.
@@ -149,7 +149,7 @@ def room(shape: tuple[int, ...], dtype: np.dtype | type, folder: Path | None) ->
         folder: Where such a file may lie (the folder of the cache); None: where the system puts temporary files.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if size > IN_MEMORY:
+    if size > IN_MEMORY and not np.dtype(dtype).hasobject:
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -160,6 +160,15 @@ def room(shape: tuple[int, ...], dtype: np.dtype | type, folder: Path | None) ->
         except OSError as error:
             _tell(folder or Path(tempfile.gettempdir()), error)
     return np.zeros(shape, dtype)
+
+
+def in_room(values: np.ndarray, folder: Path | None) -> np.ndarray:
+    """The same values: those that are many in a file as of `room`; an array that shares the memory of another stays where it is."""
+    if values.nbytes <= IN_MEMORY or not values.flags.owndata or values.dtype.hasobject:
+        return values
+    kept = np.asarray(room(values.shape, values.dtype, folder))
+    kept[...] = values
+    return kept
 
 
 def _tell(folder: Path, error: BaseException) -> None:

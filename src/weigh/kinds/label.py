@@ -14,6 +14,7 @@ from weigh.language import text
 __all__ = ["FREQUENT", "LABEL", "TOP", "Label", "decide_class", "row_of_classes"]
 
 DENSE_BYTES = 32 * 2**20
+CELLS = 2_000_000  # probabilities that are decided on at once: 16 MB
 TOP = 20
 MANY_CLASSES = 20  # from which on the five most probable classes are a metric
 FREQUENT = (
@@ -23,7 +24,19 @@ FREQUENT = (
 
 
 def decide_class(probabilities: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
-    """The class with the greatest log probability plus `bias` `(classes,)` or `(n, classes)`; without a bias the most probable one."""
+    """The class with the greatest log probability plus `bias` `(classes,)` or `(n, classes)`; without a bias the most probable one.
+
+    Many rows are decided block by block: their logarithms are never all in memory.
+    """
+    if probabilities.ndim < 2 or probabilities.size <= CELLS:
+        return _greatest(probabilities, bias)
+    added = np.broadcast_to(bias, probabilities.shape)
+    step = max(1, CELLS // probabilities[0].size)
+    blocks = (slice(start, start + step) for start in range(0, len(probabilities), step))
+    return np.concatenate([_greatest(probabilities[rows], added[rows]) for rows in blocks])
+
+
+def _greatest(probabilities: np.ndarray, bias: np.ndarray | float) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return (np.log(probabilities) + bias).argmax(axis=-1)
 
@@ -86,9 +99,11 @@ class Label(Kind):
 
     def probabilities(self, answers: np.ndarray) -> np.ndarray:
         """Softmax over the last axis."""
-        logits = answers.astype(np.float64)
-        shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return shifted / shifted.sum(axis=-1, keepdims=True)
+        shares = answers.astype(np.float64)  # one array from here on: three of them are much memory with many classes
+        shares -= shares.max(axis=-1, keepdims=True)
+        np.exp(shares, out=shares)
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return shares
 
     def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
         mean = sum(w * self.probabilities(one) for w, one in zip(weights, answers, strict=True))

@@ -233,10 +233,11 @@ def _measure_top5(prediction: Prediction, target: np.ndarray) -> np.ndarray:
 
 
 def _measure_log_loss(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    if target.ndim == 1:
+        own = prediction.probabilities[np.arange(len(target)), target]
+        return -np.log(np.clip(own, TINY, 1 - TINY))[:, None]
     p = np.clip(prediction.probabilities, TINY, 1 - TINY)
-    if target.ndim == 2:
-        return -np.where(target > 0, np.log(p), np.log1p(-p)).mean(axis=1, keepdims=True)
-    return -np.log(p[np.arange(len(target)), target])[:, None]
+    return -np.where(target > 0, np.log(p), np.log1p(-p)).mean(axis=1, keepdims=True)
 
 
 def _measure_brier(prediction: Prediction, target: np.ndarray) -> np.ndarray:

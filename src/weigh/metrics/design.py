@@ -108,7 +108,8 @@ class MeasuredDesign:
             chosen = weights[..., rows]
             sizes.append(chosen.sum(axis=-1))
             empty = np.full(weights.shape[:-1], np.nan)
-            scores.append(self.metric.reduce(self.statistics[repeat, rows], chosen) if len(rows) else empty)
+            inside = self.statistics[repeat] if len(rows) == self.n else self.statistics[repeat, rows]
+            scores.append(self.metric.reduce(inside, chosen) if len(rows) else empty)
         return np.stack(scores), np.stack(sizes)
 
     def influence(self, repeat: int, mask: np.ndarray | None = None) -> np.ndarray:
@@ -219,9 +220,14 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
             prediction = Prediction(prediction.probabilities[rows], prediction.labels[rows])
         measured_runs.append((repeat, rows, metric.measure(prediction, out_of_fold.target[rows])))
     # counts per type of entity reach as far as the last type that a repeat holds: those beyond are 0
-    statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in measured_runs), default=1)))
-    for repeat, rows, measured in measured_runs:
-        statistics[repeat, rows, : measured.shape[1]] = measured
+    if (
+        repeats == len(measured_runs) == 1 and len(measured_runs[0][1]) == n
+    ):  # ranks of many classes are large: no second copy
+        statistics = np.ascontiguousarray(measured_runs[0][2], dtype=np.float64)[None]
+    else:
+        statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in measured_runs), default=1)))
+        for repeat, rows, measured in measured_runs:
+            statistics[repeat, rows, : measured.shape[1]] = measured
     return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target, out_of_fold.seeded)
 
 

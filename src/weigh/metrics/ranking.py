@@ -39,7 +39,7 @@ def measure_scores(prediction: Prediction, target: np.ndarray) -> np.ndarray:
         member, scores = (target == 1)[:, None], scores[:, 1:]
     else:
         member = target[:, None] == np.arange(scores.shape[1])
-    return np.concatenate([member, scores], axis=1).astype(np.float64)
+    return np.concatenate([member, scores], axis=1, dtype=np.float64)
 
 
 def area_under_roc(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:

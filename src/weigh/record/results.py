@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from weigh.data.cache import in_room, room
 from weigh.data.examples import Examples
 from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text
@@ -24,6 +25,7 @@ from weigh.plan.runs import group_of
 from weigh.problem import Problem
 from weigh.record.saved_checks import SavedCheck
 from weigh.run import Candidate, Kept
+from weigh.settings import cache_folder
 from weigh.spec import StudySpec
 from weigh.stats.resampling import Units, make_units
 
@@ -103,9 +105,12 @@ class OutOfFold:
         return self.fold >= 0
 
     def prediction(self, repeat: int) -> Prediction:
-        """Probabilities and decisions of one repeat, `n` examples, decoded once; rows without an answer mean nothing."""
+        """Probabilities and decisions of one repeat, `n` examples, decoded once; rows without an answer mean nothing. Large ones lie in a mapped file."""
         if repeat not in self._decided:
-            self._decided[repeat] = self.kind.decide(self.answers[repeat], self.bias[repeat])
+            decided = self.kind.decide(self.answers[repeat], self.bias[repeat])
+            if self.kind.probable:
+                decided = decided._replace(probabilities=in_room(decided.probabilities, cache_folder()))
+            self._decided[repeat] = decided
         return self._decided[repeat]
 
     @cached_property
@@ -278,7 +283,7 @@ class Results:
         for run in runs:
             which, values = self.predictions(run.key)
             if answers is None:
-                answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=values.dtype)
+                answers = np.asarray(room((repeats, len(indices), values.shape[1]), values.dtype, cache_folder()))
             answers = _as_wide(answers, values.shape[1])
             answers[run.repeat, position[which]] = _as_wide(values, answers.shape[2])
             if "bias" in run.facts:
