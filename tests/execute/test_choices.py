@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from weigh.errors import SpecError
 from weigh.execute.choices import ModelTimings, choose_setting, chooser, stored_timings
 from weigh.notices import notices_to
 from weigh.run import Setting
@@ -53,7 +54,8 @@ def test_as_many_threads_as_cores_or_as_the_user_allows_all_programs(monkeypatch
         ({"device": "cpu", "threads": 1}, {"device": "mps", "threads": 2}, ["run.threads=2", "run.device=mps"]),
     ],
 )
-def test_another_value_on_a_resume_is_not_ignored_in_silence(first, then, named):
+def test_another_value_on_a_resume_is_not_ignored_in_silence(monkeypatch, first, then, named):
+    monkeypatch.setattr("weigh.train.device.resolve_device", lambda asked: asked)  # as on a machine that has it
     ledger = Facts()
     before, told = begin(ledger, **first)
     assert not told
@@ -63,6 +65,19 @@ def test_another_value_on_a_resume_is_not_ignored_in_silence(first, then, named)
         sentences = " ".join(sentence.render(language) for sentence in told)
         assert all(words in sentences for words in (named if language == "en" else [w for w in named if "=" in w]))
     assert all("--output" in sentence.zh for sentence in told)
+
+
+@pytest.mark.parametrize("device", ["tpu", "toaster", "cuda:77"])
+def test_a_device_that_is_not_here_is_the_same_error_at_every_start(device):
+    ledger = Facts()
+    begin(ledger, device="cpu")
+    refused = []
+    for kept in (Facts(), ledger):
+        with pytest.raises(SpecError, match=f"{device}: not on this machine") as error:
+            begin(kept, device=device)
+        refused.append((error.value.what, error.value.do))
+    assert refused[0] == refused[1]
+    assert begin(ledger, device="cpu")[0].device == "cpu"
 
 
 @pytest.mark.parametrize(

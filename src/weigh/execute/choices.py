@@ -73,14 +73,21 @@ def usable_cores() -> int:
 
 
 def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setting:
-    """Device, threads and what else all jobs share."""
+    """Device, threads and what else all jobs share.
+
+    Raises:
+        SpecError: A device that is not on this machine, also where the study goes on with another one.
+    """
     from weigh.train.device import resolve_device
 
+    asked = "cuda:0" if spec.run.device == "cuda" else spec.run.device
     device = choose("device", lambda: resolve_device(spec.run.device))
+    if asked not in ("auto", device):
+        resolve_device(spec.run.device)  # a device that is not here is an error at every start, not only at the first
     wanted = spec.run.threads
     threads = choose("threads", lambda: wanted if wanted != "auto" else max(1, usable_cores() // count_workers(spec)))
     _say_what_is_kept("run.threads", str(wanted), str(threads))
-    _say_what_is_kept("run.device", "cuda:0" if spec.run.device == "cuda" else spec.run.device, device)
+    _say_what_is_kept("run.device", asked, device)
     return Setting(
         task=spec.task or "",
         classes=examples.classes,
