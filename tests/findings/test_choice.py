@@ -70,10 +70,24 @@ def test_heads_that_are_fitted_side_by_side_take_as_long_as_the_clock_says():
         (finding,) = find(replace(results, records=records))
         return finding.measured["sentence"]["en"]
 
-    assert "The runs compared here took 540 seconds." in told(1), "45 runs"
+    assert "Added up, the runs compared here took 540 seconds." in told(1), "45 runs"
     assert "would pay for about 5 more repeats" in told(1)
-    assert "The runs compared here took 270 seconds." in told(4)
+    assert "Added up, the runs compared here took 270 seconds." in told(4)
     assert "would pay for about 20 more repeats" in told(4)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "minutes"), [("auto", "10 minutes would"), (1, "10 minutes would"), (4, "10 minutes of one worker would")]
+)
+def test_minutes_are_those_of_one_worker_where_there_are_several(jobs, minutes):
+    results = planted([1.0] * 3, measured={f"m{i}": {"train_seconds": 12.0, "feature_seconds": 4.0} for i in range(3)})
+    spec = results.spec.model_copy(update={"run": results.spec.run.model_copy(update={"jobs": jobs})})
+    (finding,) = find(replace(results, spec=spec))
+    said = finding.measured["sentence"]
+    assert "Added up, " in said["en"]
+    assert "相加" in said["zh"]
+    assert f"Another {minutes} pay for" in said["en"]
+    assert ("单个进程" in said["zh"]) == (jobs == 4)
 
 
 @pytest.mark.parametrize("separations", [[1.0]], ids=["alone"])

@@ -270,7 +270,7 @@ def test_more_repeats_are_not_priced_where_not_all_could_be_trained_in_full():
     assert "Another 10 minutes would pay for" in priced.measured["sentence"]["en"]
     assert "there was no time to train every candidate in all folds and to the end" in short.sentence.en
     assert "expected_loss_after" not in short.estimates
-    assert short.measured["sentence"]["en"] == "The runs compared here took 20 seconds."
+    assert short.measured["sentence"]["en"] == "Added up, the runs compared here took 20 seconds."
 
 
 def test_a_machine_reads_which_folds_ran():

@@ -227,7 +227,7 @@ def _side_by_side(evidence: Evidence, name: str) -> int:
 
 
 def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[str, Any]:
-    """Seconds so far, and what ten more minutes would buy."""
+    """Seconds so far, added up over the runs, and what ten more minutes of one worker would buy."""
     rows, repeat = [], 0.0
     for name in evidence.ranked:
         runs = [run for run in evidence.results.runs(candidate=name) if run.measured.get("train_seconds")]
@@ -240,15 +240,17 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
     if not spent:
         return {}
     sentence = text(
-        "The runs compared here took {s} {s:|second|seconds}.",
-        "这里比较的运行共耗时 {s} 秒。",
+        "Added up, the runs compared here took {s} {s:|second|seconds}.",
+        "这里比较的各次运行相加共耗时 {s} 秒。",
         s=f"{spent:.1f}" if spent < 10 else f"{spent:.0f}",
     )
     most = max(MOST_REPEATS - scores.repeats, 0)
     paid = int(60 * MINUTES / repeat) if repeat > 0 else 0
     further = min(paid, most)
+    several = evidence.results.spec.run.jobs not in ("auto", 1)  # then more of it is done in as much time by the clock
     values = {
         "m": MINUTES,
+        "w": text(" of one worker", "（单个进程）") if several else text("", ""),
         "k": text("about {k} more {k:|repeat|repeats}", "大约可多做 {k} 次重复", k=further)
         if paid <= most
         else text("all {k} repeats that a study may still have", "可做完研究还允许的全部 {k} 次重复", k=further),
@@ -258,20 +260,21 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
     then = _loss_after(evidence, scores, further) if useful else None
     if then is not None and not further:
         sentence += text(
-            "Another {m} {m:|minute|minutes} would not suffice for one more repeat of all candidates.",
-            "再用 {m} 分钟也不够让所有候选方案再重复一次。",
+            "Another {m} {m:|minute|minutes}{w} would not suffice for one more repeat of all candidates.",
+            "再用 {m} 分钟{w}也不够让所有候选方案再重复一次。",
             m=MINUTES,
+            w=values["w"],
         )
     elif then is not None and amount(then) == amount(loss):
         sentence += text(
-            "Another {m} {m:|minute|minutes} would pay for {k}; that would hardly lower the expected loss.",
-            "再用 {m} 分钟{k}，但几乎不会降低预期损失。",
+            "Another {m} {m:|minute|minutes}{w} would pay for {k}; that would hardly lower the expected loss.",
+            "再用 {m} 分钟{w}{k}，但几乎不会降低预期损失。",
             **values,
         )
     elif then is not None:
         sentence += text(
-            "Another {m} {m:|minute|minutes} would pay for {k}; that is expected to lower the loss from {a} to {b}.",
-            "再用 {m} 分钟{k}，预期损失将从 {a} 降到 {b}。",
+            "Another {m} {m:|minute|minutes}{w} would pay for {k}; that is expected to lower the loss from {a} to {b}.",
+            "再用 {m} 分钟{w}{k}，预期损失将从 {a} 降到 {b}。",
             a=amount(loss),
             b=amount(then),
             **values,

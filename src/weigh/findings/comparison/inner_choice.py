@@ -262,8 +262,8 @@ def _cost(label: str, runs: list[RunRecord]) -> dict:
     if not whole:
         return {}
     sentence = text(
-        "Choosing took {s} {s:|second|seconds}, {p:.0f} % of the training of {c} in the cross-validation; a refit chooses once more.",
-        "选择共耗时 {s} 秒，占 {c} 在交叉验证中训练时间的 {p:.0f} %；重新拟合时会再选择一次。",
+        "Added up over these runs, choosing took {s} {s:|second|seconds}, {p:.0f} % of the training of {c} in the cross-validation; a refit chooses once more.",
+        "这些运行的选择相加共耗时 {s} 秒，占 {c} 在交叉验证中训练时间的 {p:.0f} %；重新拟合时会再选择一次。",
         s=round(spent, 1) if spent < 100 else round(spent),
         p=100 * spent / whole,
         c=label,
