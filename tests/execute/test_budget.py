@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import make_photos
 from tests.plan.planted_workers import planted, planted_study, records_only
 from weigh.execute import budget, driver, planner
+from weigh.execute.refits import refit_seconds
 from weigh.plan.jobs import cut_to_time
 
 MODELS = ["timm:good", "timm:poor"]
@@ -192,3 +193,24 @@ def test_members_of_an_average_are_refitted_within_the_budget(photos, tmp_path, 
     assert not results.unfinished
     refitted = {record.candidate for record in results.runs("refit")}
     assert refitted <= {candidate.id for candidate in results.candidates}, "nobody who was stopped is refitted"
+
+
+def test_what_is_said_of_time_is_by_the_clock_of_all_workers(photos, tmp_path, monkeypatch):
+    """Seconds of jobs were added up, and told as the time that a study with several workers takes."""
+    study, _ = timed_study(photos, tmp_path / "s", monkeypatch, slower=1.0, settings=["design.test=0.2"])
+    forecast = study.plan()
+    spec, timings = forecast.prepared.spec, forecast.timings
+    seconds, fixed = budget._costs(forecast.whole, forecast.prepared, timings, ())
+    half = f"{(fixed + sum(seconds.values())) / 2:.0f}s"
+    design = spec.design.model_copy(update={"budget": half})
+    prepared = replace(forecast.prepared, spec=spec.model_copy(update={"design": design}))
+
+    def over(workers: int):
+        return budget.keep_budget(forecast.whole, prepared, timings, lambda key, make: make(), (), workers)[2]
+
+    assert "Even one repeat" in over(1).en
+    assert over(4) is None
+    alone, shared = (refit_seconds(forecast.whole, prepared, timings, workers=workers) for workers in (1, 2))
+    assert alone / 2 <= shared < alone
+    member = SimpleNamespace(runs=[SimpleNamespace(candidate="a", keep_weights=True)], predicted_seconds=600.0)
+    assert "about 10 min in all" in driver._refit_words([member, member], {"a"}, 600.0).en

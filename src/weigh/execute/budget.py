@@ -143,13 +143,14 @@ def _pace(predicted: float, took: float) -> float:
 
 
 def keep_budget(
-    plan: Plan, prepared: Prepared, timings: dict, choose: Choose, recorded: Collection[str]
+    plan: Plan, prepared: Prepared, timings: dict, choose: Choose, recorded: Collection[str], workers: int = 1
 ) -> tuple[Plan, Text | None, Text | None]:
     """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for. Also what is said of what is
     left out, and of a prediction that is still too long: nothing is left out for that. Repeats that are recorded cost nothing and stay.
 
     Args:
         recorded: Keys of runs.
+        workers: That share the work at this start; they change nothing of what is planned.
     """
     spec = prepared.spec
     if spec.design.budget is None:
@@ -171,7 +172,7 @@ def keep_budget(
             n=sum(cut.values()),
             m=sum(plan.repeats.values()),
         )
-    if missing and total > budget:
+    if missing and total / workers > budget:
         over = text(
             "Even one repeat of everything is predicted to take longer than {b}.",
             "即使每项只重复一次，预计也会超过 {b}。",

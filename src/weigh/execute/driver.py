@@ -91,7 +91,7 @@ def run_study(
             needed = [run for run in refits if run.key not in recorded or keeper.lacks(run)]
             if needed:
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, spec, needed), len(examples))
-                listener.stage(_refit_words(jobs, shares))
+                listener.stage(_refit_words(jobs, shares, forecast.shared_seconds(jobs)))
                 listener.ahead(forecast.shared_seconds(jobs))
                 recorder.execute(jobs, keeper)
             keeper.close()
@@ -168,7 +168,8 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
 def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
     """How long what is left of `plan` is predicted to take, refits included: it is no longer what the forecast said."""
     jobs = forecast.missing_jobs(plan.runs, recorder.ledger.recorded())
-    refits = refit_seconds(plan, forecast.prepared, forecast.timings, recorder.clock.best_epochs)
+    best = recorder.clock.best_epochs
+    refits = refit_seconds(plan, forecast.prepared, forecast.timings, best, workers=forecast.workers)
     recorder.listener.ahead(forecast.shared_seconds(jobs) + refits)
 
 
@@ -226,8 +227,8 @@ class _Recorder:
         self.listener.progress(what, done, total)
 
 
-def _refit_words(jobs: Sequence[Job], shares: Collection[str]) -> Text:
-    """What is refitted; of an average, how many members and how long that takes."""
+def _refit_words(jobs: Sequence[Job], shares: Collection[str], seconds: float) -> Text:
+    """What is refitted; of an average, how many members and how long all refits take by the clock, in `seconds`."""
     words = text("Refitting on all training data", "用全部训练数据重新拟合")
     members = sum(run.candidate in shares and run.keep_weights for job in jobs for run in job.runs)
     if not members:
@@ -236,7 +237,7 @@ def _refit_words(jobs: Sequence[Job], shares: Collection[str]) -> Text:
         "(members of an average among them: {m}; about {t} in all)",
         "（其中平均模型的成员：{m} 个；共约 {t}）",
         m=members,
-        t=duration(sum(job.predicted_seconds for job in jobs)),
+        t=duration(seconds),
     )
 
 

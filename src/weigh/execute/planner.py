@@ -156,12 +156,12 @@ class Planner:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         in_full = plan
-        plan, cut, over = keep_budget(in_full, prepared, timings, self.choose, recorded)
+        plan, cut, over = keep_budget(in_full, prepared, timings, self.choose, recorded, self.workers)
         fitting = self._fitting(design, heads_of(narrowed(design, spec, ())), recorded)
         open_choice = finalists is not None and (ledger is None or ledger.fact(self._finalists_key) is None)
         less = stored or fitting.choose(in_full, order, open_choice=open_choice)
         if less is not None:
-            plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
+            plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded, self.workers)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
             over = over or fitting.over_words(less)
             known = finalists is not None or not chooses_finalists(spec)
@@ -185,7 +185,7 @@ class Planner:
         seconds = shared_seconds(jobs, self.workers)
         if missing or self._average_missing:
             shorter = replace(prepared, spec=with_less(spec, less))
-            seconds += refit_seconds(plan, shorter, timings, self.clock.best_epochs)
+            seconds += refit_seconds(plan, shorter, timings, self.clock.best_epochs, workers=self.workers)
         failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
         return Forecast(
             prepared=prepared,

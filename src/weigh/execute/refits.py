@@ -22,13 +22,17 @@ Known = Mapping[str, Sequence[int]]  # candidate -> epochs that runs of its cros
 UNKNOWN: Known = MappingProxyType({})
 
 
-def refit_seconds(plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN, pace: float = 1.0) -> float:
+def refit_seconds(
+    plan: Plan, prepared: Prepared, timings: dict, known: Known = UNKNOWN, pace: float = 1.0, *, workers: int = 1
+) -> float:
     """Predicted time of the refits that follow.
 
     Args:
         pace: How many times as long as predicted networks took so far (`Clock.pace`).
+        workers: That share them, for the time by the clock; 1: all refits one after the other, as whoever keeps time free for them counts.
     """
-    return _seconds(plan, prepared, timings, plan.candidates, known) * _pace_of_refits(pace, known)
+    costs = _seconds(plan, prepared, timings, plan.candidates, known)
+    return max([sum(costs) / workers, *costs]) * _pace_of_refits(pace, known)
 
 
 def refits_of_networks(
@@ -37,7 +41,7 @@ def refits_of_networks(
     """Candidate -> predicted seconds of its refit, of those that train networks; arguments as for `refit_seconds`."""
     networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
     factor = _pace_of_refits(pace, known)
-    return {c.id: _seconds(plan, prepared, timings, [c], known) * factor for c in networks}
+    return {c.id: sum(_seconds(plan, prepared, timings, [c], known)) * factor for c in networks}
 
 
 def _pace_of_refits(pace: float, known: Known) -> float:
@@ -50,7 +54,10 @@ def everyone_refitted(prepared: Prepared) -> bool:
     return bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
 
 
-def _seconds(plan: Plan, prepared: Prepared, timings: dict, candidates: Collection[Candidate], known: Known) -> float:
+def _seconds(
+    plan: Plan, prepared: Prepared, timings: dict, candidates: Collection[Candidate], known: Known
+) -> list[float]:
+    """Predicted seconds of each network that may be refitted, as many of the dearest as are."""
     examples = prepared.examples
     has_test = bool((examples.part != "train").any())
     costs = []
@@ -60,7 +67,7 @@ def _seconds(plan: Plan, prepared: Prepared, timings: dict, candidates: Collecti
             run = refit_run(examples, prepared.spec, candidate, epochs=epochs, keep_weights=False)
             costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
     refitted = len(costs) if has_test else MEMBERS if prepared.spec.output.ensemble != "never" else 1
-    return sum(sorted(costs)[-refitted:]) if costs else 0.0
+    return sorted(costs)[-refitted:] if costs else []
 
 
 def _most_epochs(plan: Plan, candidate: Candidate, known: Known) -> int | None:
