@@ -223,6 +223,42 @@ def test_only_the_validation_part_is_evaluated(folders, heads_of_1000, tmp_path,
     assert "1 picture cannot be decoded and is left out" in notes
 
 
+def test_copies_of_a_picture_make_no_interval_narrower(folders, poorer, tmp_path, capsys):
+    files = sorted(folders["synset"].rglob("*.png"))
+    for file in files:
+        (tmp_path / file.parent.name).mkdir(exist_ok=True)
+        for i in range(4):
+            shutil.copy(file, tmp_path / file.parent.name / f"{file.stem}-{i}.png")
+    distinct = len({file.read_bytes() for file in files})
+    alone, copied = (evaluate(capsys, folder, "--models", poorer) for folder in (folders["synset"], tmp_path))
+    note = f"{4 * len(files) - distinct} of the {4 * len(files)} pictures are copies of others"
+    assert note in " ".join(one["en"] for one in copied["notes"])
+    assert copied["groups"] == copied["models"][0]["top1"]["n"] == distinct
+    widths = [one["models"][0]["top1"]["high"] - one["models"][0]["top1"]["low"] for one in (alone, copied)]
+    assert widths[1] > 0.8 * widths[0]
+    assert f"in {distinct} groups" in evaluate(capsys, tmp_path, "--models", poorer, format="text")
+
+
+def test_groups_are_what_intervals_and_comparisons_count(heads_of_1000, poorer, tmp_path, capsys):
+    files, answers, model = heads_of_1000
+    rows = [f"{f.parent.name}/{f.name},{a},p{i % 8}" for i, (f, a) in enumerate(zip(files, answers, strict=True))]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label,patient", *rows]), encoding="utf-8")
+    more = ("--set", f"data.root={files[0].parents[1]}", "--set", "design.group_by=patient")
+    document = evaluate(capsys, tmp_path / "labels.csv", "--models", f"{model},{poorer}", *more)
+    assert document["groups"] == 8
+    assert {(row["top1"]["n"], row["top1"]["n_unit"]) for row in document["models"]} == {(8, "groups")}
+    assert "Groups are independent of each other" in json.dumps(document["comparisons"])
+
+
+def test_pictures_that_models_were_probably_trained_on_are_named(heads_of_1000, tmp_path, capsys):
+    files, answers, model = heads_of_1000
+    for i, (file, answer) in enumerate(zip(files, answers, strict=True)):
+        (tmp_path / synsets()[answer]).mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / synsets()[answer] / f"{synsets()[answer]}_{i}.JPEG")
+    document = evaluate(capsys, tmp_path, "--models", model)
+    assert "80 of the 80 pictures are called like those that ImageNet is made of" in document["notes"][-1]["en"]
+
+
 @pytest.mark.parametrize(
     ("labels", "more", "word"),
     [

@@ -80,11 +80,19 @@ def evaluate(
 
 def _lines(evaluation: Evaluation) -> list[Text]:
     labelled, heads = evaluation.labelled, evaluation.heads
+    units = labelled.units
+    values = {"n": len(labelled.examples), "k": len(labelled.classes), "w": labelled.written}
     lines = [
         text(
             "{n} {n:|picture|pictures}, {k} of the 1,000 classes (labels: {w}). 95 % intervals are for new pictures like these.",
             "{n} 张图片，涉及 1,000 个类别中的 {k} 个（标签：{w}）。95 % 区间针对同类新图片。",
-            n=len(labelled.examples), k=len(labelled.classes), w=labelled.written,
+            **values,
+        )
+        if units is None
+        else text(
+            "{n} {n:|picture|pictures} in {g} {g:|group|groups}, {k} of the 1,000 classes (labels: {w}). 95 % intervals count groups, and are for new ones like these.",
+            "{n} 张图片，分为 {g} 组，涉及 1,000 个类别中的 {k} 个（标签：{w}）。95 % 区间按组计算，针对同类的新的组。",
+            g=units.count, **values,
         ),
         *labelled.notes,
     ]  # fmt: skip
@@ -180,6 +188,11 @@ def _published(evaluation: Evaluation, head: Head) -> Text | None:
             "这里使用 {q} 像素，两者不必一致。",
             q=head.pixels,
         )
+    if head.top1.low is None:
+        return sentence + text(
+            "A single picture, or a single group of them, does not show whether the two agree.",
+            "仅凭一张图片（或一组图片），看不出两者是否一致。",
+        )
     if head.top1.covers(row.score / 100):
         return sentence + text("It lies inside the interval.", "它落在区间之内。")
     return sentence + text(
@@ -192,6 +205,7 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
     labelled = evaluation.labelled
     return {
         "n": len(labelled.examples),
+        "groups": None if labelled.units is None else labelled.units.count,
         "classes": len(labelled.classes),
         "labels": labelled.written._asdict(),
         "validation_pictures": labelled.are_validation,

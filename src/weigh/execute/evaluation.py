@@ -58,7 +58,7 @@ class Head:
 
     Attributes:
         top1, top5: Over all 1,000 classes; `among`: top-1 where only the classes that are right for some picture compete, None where these are
-            all, or only a sample.
+            all, only a sample, or a single one.
         elsewhere: Answers whose strongest output stands for no class of ImageNet-1k ("background"); the strongest class counted in their place.
         lacking: Classes that the head has no output for, of those that occur.
         logits: `(n, 1000)`.
@@ -262,7 +262,8 @@ def _head(answering: _Answering, labelled: Labelled, offset: int) -> Head:
     model, logits = answering.model, answering.logits
     n, occurring = len(logits), labelled.classes
     best, five, among = np.zeros(n, np.int64), np.zeros(n, bool), None
-    compete = len(occurring) < 1000 and n >= PER_CLASS * len(occurring)
+    compete = 1 < len(occurring) < 1000 and n >= PER_CLASS * len(occurring)  # a single one cannot be confused
+    units = labelled.units
     winner = np.zeros(n if compete else 0, np.int64)
     for rows in _blocks(n):  # what is computed of all rows at once takes three times as much as the logits
         some = np.asarray(logits[rows])
@@ -273,13 +274,13 @@ def _head(answering: _Answering, labelled: Labelled, offset: int) -> Head:
             winner[rows] = occurring[some[:, occurring].argmax(axis=1)]
     right = labelled.accepted[np.arange(n), best]
     if compete:
-        among = share_estimate(labelled.accepted[np.arange(n), winner])
+        among = share_estimate(labelled.accepted[np.arange(n), winner], units)
     return Head(
         model=model.address.written,
         weights=f"{model.provenance.source} {model.provenance.name}".strip(),
         pixels=model.preprocessing.size,
-        top1=share_estimate(right),
-        top5=share_estimate(five),
+        top1=share_estimate(right, units),
+        top5=share_estimate(five, units),
         among=among,
         elsewhere=answering.elsewhere,
         lacking=int((answering.output_of_class[occurring] < 0).sum()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +17,18 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.data.pictures.imagenet import class_of_name, information, names, synsets
 from weigh.data.pictures.imagenet_lists import PICTURES, number_of_picture
+from weigh.data.pictures.known_sets import resemblances
 from weigh.data.readers import READERS
 from weigh.errors import DataError, SpecError
 from weigh.execute.listener import Listener
 from weigh.files import read_json
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.plan.runs import group_of
 from weigh.problem import refuse_errors
 from weigh.settings import user_path
 from weigh.spec import StudySpec
+from weigh.stats.resampling import Units, make_units
 from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
 
 __all__ = ["LABELS", "Labelled", "read_labelled"]
@@ -37,6 +41,7 @@ LABELS = {  # what --labels takes
     "name": text("names (tench, Tinca tinca)", "名称（tench, Tinca tinca）"),
     "real": text("all labels that fit (ReaL), of the ILSVRC2012 validation pictures", "所有合适的标签（ReaL），用于 ILSVRC2012 验证集"),
 }  # fmt: skip
+COPIED = 1.2  # design effect of sets of copies from which they count as one picture each (`findings/copied.py`)
 REAL = "imagenet_real_labels.json"
 WRITTEN = {
     "index": text("numbers of ImageNet-1k (0 to 999)", "ImageNet-1k 编号（0 到 999）"),
@@ -69,6 +74,12 @@ class Labelled(NamedTuple):
         """Classes that are right for some picture."""
         return np.flatnonzero(self.accepted.any(axis=0))
 
+    @property
+    def units(self) -> Units | None:
+        """Groups of pictures, which intervals count; None where each picture stands for itself."""
+        group = self.examples.group
+        return None if group is None else make_units(LABEL, np.zeros(len(group), np.int64), group)
+
 
 def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
     """The pictures of a specification with their classes; the test part alone where there is one.
@@ -87,8 +98,12 @@ def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
                 l=labels, k=", ".join(LABELS),
             )
         )  # fmt: skip
+    columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})
     examples, problems = READERS.get(TASKS.get(IMAGE_CLASSIFICATION).medium).read(
-        spec.data, (LABEL,), offline=spec.run.offline, progress=listener.progress
+        spec.data.model_copy(update={"columns": columns}),
+        (LABEL,),
+        offline=spec.run.offline,
+        progress=listener.progress,
     )
     refuse_errors(problems)
     notes = [problem.sentence for problem in problems if problem.severity == "warning"]
@@ -102,6 +117,8 @@ def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
             )
         )  # fmt: skip
         examples = examples.subset(tests)
+    examples, further = _independent(examples, spec)
+    notes += further
     numbers = np.array([number_of_picture(str(path)) or 0 for path in examples.path])
     if labels == "real" or labels.endswith(".json"):
         return _several(examples, numbers, labels, notes)
@@ -110,6 +127,37 @@ def read_labelled(spec: StudySpec, labels: str, listener: Listener) -> Labelled:
     accepted = np.zeros((len(examples), 1000), bool)
     accepted[np.arange(len(examples)), target] = True
     return Labelled(examples, accepted, target, WRITTEN[classes.written], bool(numbers.all()), notes)
+
+
+def _independent(examples: Examples, spec: StudySpec) -> tuple[Examples, list[Text]]:
+    """The examples with the groups that intervals count (of the data, or else sets of copies where these are many), and what is to be known of them:
+    the same files, and pictures that models were probably trained on.
+    """
+    group, notes, n = group_of(examples, spec), list[Text](), len(examples)
+    _, of, size = np.unique(
+        np.where(examples.content == "", examples.path, examples.content), return_inverse=True, return_counts=True
+    )
+    if len(size) < n:
+        note = text(
+            "{c} of the {n} pictures {c:|is a copy of another one|are copies of others}: the very same file.",
+            "{n} 张图片中有 {c} 张是其他图片的副本：文件完全相同。",
+            c=n - len(size), n=n,
+        )  # fmt: skip
+        if group is None and float(np.square(size).sum()) / n >= COPIED:
+            group = of.ravel().astype(str)
+            note += text("For intervals each set of copies is one group.", "在计算区间时，每套副本作为一组。")
+        notes.append(note)
+    for alike in resemblances(list(examples.path), examples.classes):
+        if (alike.of, alike.by) == ("ImageNet", "files"):
+            notes.append(
+                text(
+                    "{k} of the {n} pictures {k:|is|are} called like those that ImageNet is made of (such as {e}): models that were trained on ImageNet have "
+                    "probably seen them, and score less on other pictures.",
+                    "{n} 张图片中有 {k} 张的文件名与 ImageNet 自身的图片相同（例如 {e}）：用 ImageNet 训练的模型很可能见过它们，在其他图片上得分会更低。",
+                    k=alike.count, n=n, e=alike.example,
+                )
+            )  # fmt: skip
+    return replace(examples, group=group), notes
 
 
 def _several(examples: Examples, numbers: np.ndarray, labels: str, notes: list[Text]) -> Labelled:

@@ -156,7 +156,7 @@ def results_of_models(
                 "task": task,
                 "models": models,
                 "recipes": [],
-                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
+                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1, "group_by": None}),
                 "metrics": spec.metrics.model_copy(update={"primary": primary}),
             }
         ),
