@@ -246,7 +246,8 @@ def _measure_brier(prediction: Prediction, target: np.ndarray) -> np.ndarray:
         return np.square(p - target).mean(axis=1, keepdims=True)
     if p.shape[1] == 2:
         return np.square(p[:, 1] - target)[:, None]
-    return np.square(p - (target[:, None] == np.arange(p.shape[1]))).sum(axis=1, keepdims=True)
+    off = p - (target[:, None] == np.arange(p.shape[1]))
+    return np.square(off, out=off).sum(axis=1, keepdims=True)
 
 
 def _measure_confidence(prediction: Prediction, target: np.ndarray) -> np.ndarray:
