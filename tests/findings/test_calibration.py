@@ -7,6 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from tests.findings.reading import check
+from tests.findings.studies import pictures
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.calibration import measured
 from weigh.findings.calibration.stated import TOLERANCE, find, judge_error
@@ -155,3 +157,15 @@ def test_a_few_right_answers_are_not_certainty_and_distances_do_not_fall_below_t
         if n == 20:
             assert error.high >= 0.14
         assert error.low <= error.value <= error.high
+
+
+@pytest.mark.parametrize(("high", "settled"), [(0.0499, False), (0.0205, True)])
+def test_what_an_interval_as_wide_as_neighbours_ask_for_would_not_settle_is_said(monkeypatch, high, settled):
+    narrow = Estimate(value=0.04 if high > 0.03 else 0.02, low=0.0195, high=high)
+    monkeypatch.setattr(measured, "_at_least", lambda error, excess: narrow)
+    results = pictures((2.0, 1.85), n=800, alike=0.9, repeats=5, seed=1)
+    (finding,) = find(results)
+    check(finding, results)
+    assert finding.verdict == "yes"
+    assert ("would not be settled" in finding.sentence.en) == (not settled)
+    assert ("factor" in finding.estimates) == (not settled)

@@ -11,6 +11,7 @@ from typing import Literal
 from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
 from weigh.findings.copied import copied_at, independent_sets, independent_units
 from weigh.findings.evidence import read_evidence
+from weigh.findings.generalisation.widened import of_neighbours_at
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -101,6 +102,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         "brier": after.brier,
     }
     sentence = _say(results, winner, winners, saved=saved) + _meaning(verdict)
+    sentence += of_neighbours_at(read_evidence(results), after.error, TOLERANCE, estimates)
     assumptions = [
         Assumption(
             name=text(
@@ -220,6 +222,7 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
             b=stated.error.format(3, TOLERANCE),
             d=_direction(stated, exclusive=True),
         ) + _meaning(verdict)
+        sentence += of_neighbours_at(read_evidence(results), stated.error, TOLERANCE, estimates)
     else:
         sentence = _as_trained(results, winner, stated)
         temperature, tested = winners.temperature, _on_test(results, winner, winners.temperature)

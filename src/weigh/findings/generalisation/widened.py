@@ -5,13 +5,14 @@ Before it: the factor of `neighbours.py`. After it: the headline (`performance/c
 
 from __future__ import annotations
 
+from weigh.findings.copied import read_copied
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.language import Text, text
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
 
-__all__ = ["lost_among_neighbours", "of_neighbours"]
+__all__ = ["lost_among_neighbours", "of_neighbours", "of_neighbours_at"]
 
 
 def lost_among_neighbours(evidence: Evidence, difference: Difference) -> bool:
@@ -33,6 +34,25 @@ def of_neighbours(evidence: Evidence, difference: Difference, estimates: dict[st
     factor = evidence.once(dependence)
     if factor is None or not lost_among_neighbours(evidence, difference):
         return text("", "")
+    return _not_settled(factor, estimates)
+
+
+def of_neighbours_at(evidence: Evidence, estimate: Estimate, limit: float, estimates: dict[str, Estimate]) -> Text:
+    """The sentence that follows an interval on one side of a limit that would have values on both, were it as wide as errors of neighbours ask for.
+
+    Not where intervals count sets of copies: what neighbours ask for beyond these is not known.
+    """
+    factor = evidence.once(dependence)
+    if factor is None or estimate.low is None or estimate.high is None or evidence.once(read_copied) is not None:
+        return text("", "")
+    low = estimate.value - factor.value * (estimate.value - estimate.low)
+    high = estimate.value + factor.value * (estimate.high - estimate.value)
+    if not (estimate.high <= limit < high or low <= limit < estimate.low):
+        return text("", "")
+    return _not_settled(factor, estimates)
+
+
+def _not_settled(factor: Estimate, estimates: dict[str, Estimate]) -> Text:
     estimates["factor"] = factor
     return text(
         "Errors of neighbours are alike: with an interval about {f} times as wide this would not be settled.",
