@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tests.findings.reading import by_id, check
+from tests.findings.studies import shifted
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings import slices
 from weigh.findings.calibration import stated
-from weigh.findings.generalisation import independent_test
+from weigh.findings.generalisation import independent_test, shift
 from weigh.findings.performance import headline
 from weigh.findings.stability import spread
 from weigh.language import text
@@ -113,3 +114,19 @@ def test_copies_in_a_test_part_are_said_below_its_score():
         assert any("120 of the 160 examples are copies" in str(a.detail) for a in found.assumptions) == (
             outcome == "violated"
         )
+
+
+def test_copies_in_a_further_test_set_are_said_below_its_drop():
+    rng = np.random.default_rng(0)
+    target, tested = simulate_target(rng, 200), simulate_target(rng, 40)
+    test = {"m": np.tile(simulate_logits(rng, tested, separation=2.0)[0], (EACH, 1))}
+    logits = {"m": simulate_logits(rng, target, separation=2.0)}
+    results = shifted(make_results(logits, target, test=test, test_target=np.tile(tested, EACH)), "winter")
+    paths = results.examples.path[results.examples.part == "shift:winter"].reshape(2, -1).T
+    sets = Problem("duplicate", text("copies", "副本"), pairs=tuple(map(tuple, paths.tolist())))
+    told, plain = (by_id(shift.find(one))["shift:winter"] for one in (replace(results, problems=(sets,)), results))
+    check(told, results)
+    (copies,) = [assumption for assumption in told.assumptions if assumption.outcome == "violated"]
+    assert "'winter'" in copies.name.en
+    assert "40 of the 80 examples are copies" in copies.detail.en
+    assert told.assumptions[:-1] == plain.assumptions

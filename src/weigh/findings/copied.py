@@ -118,13 +118,20 @@ def independent_sets(evidence: Evidence) -> list[Assumption]:
     return [Assumption(name=SETS_OF_COPIES, outcome="unchecked")]
 
 
-def copies_of_test(evidence: Evidence, candidate: str) -> list[Assumption]:
-    """The assumption that copies in the test part break, whose score counts each of them; none where they do not matter."""
-    tested = evidence.results.test(candidate)
+def copies_of_test(evidence: Evidence, candidate: str, part: str = "test") -> list[Assumption]:
+    """The assumption that copies in the test part break, whose score counts each of them; none where they do not matter.
+
+    Args:
+        part: Or a further test set ("shift:NAME").
+    """
+    tested = evidence.results.test(candidate, part)
     copied = None if tested is None else copied_at(evidence.results, tested.indices)
     if copied is None:
         return []
     apart = text("Examples of the test part are independent of each other", "测试部分的样本相互独立")
+    if part != "test":
+        name = part.removeprefix("shift:")
+        apart = text("Examples of '{s}' are independent of each other", "“{s}”的样本相互独立", s=name)
     return [Assumption(name=apart, outcome="violated", detail=copied.words)]
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.amounts import amount, count, counted_units, in_points
+from weigh.findings.copied import copies_of_test
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -70,7 +71,8 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
     results = evidence.results
     answered: dict[str, dict[str, OutOfFold]] = {}
     parts = {"test": "test"} if results.origin == "study" else {}
-    for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
+    parts |= {name: f"shift:{name}" for name in results.shifted}
+    for name, part in parts.items():
         tested = {c.id: results.test(c.id, part) for c in results.candidates if not c.control}
         whole = {key: runs for key, runs in tested.items() if runs is not None and runs.complete.all()}
         if whole:
@@ -101,7 +103,17 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
         subject=None if results.origin == "models" else evidence.winner,  # there it was chosen on the first set
         titles=titles,
     )
-    return [one.model_copy(update={"estimates": one.estimates | stands_on}) for one in findings]
+    copies = {name: copies_of_test(evidence, next(iter(whole)), parts[name]) for name, whole in answered.items()}
+    both = [(one, [next(iter(sets)), one.id.removeprefix("shift:").removesuffix(":ranking")]) for one in findings]
+    return [
+        one.model_copy(
+            update={
+                "estimates": one.estimates | stands_on,
+                "assumptions": [*one.assumptions, *(a for name in names for a in copies.get(name, []))],
+            }
+        )
+        for one, names in both
+    ]
 
 
 def read_shift(
