@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
 
-from weigh.language import text
+from weigh.language import Text, join_texts, text
 
 
 @pytest.mark.parametrize(
@@ -25,3 +27,13 @@ def test_no_zero_has_a_sign_and_no_name_loses_one():
     said = text("{a:.3f} [{b:+.2f}], {c}", "{a:.3f} [{b:+.2f}]，{c}", a=-0.0003, b=-0.004, c="-0")
     assert said == ("0.000 [0.00], -0", "0.000 [0.00]，-0")
     assert text("{a:.3f}", "{a:.3f}", a=-0.0006).zh == "-0.001"
+
+
+@pytest.mark.parametrize("name", ["cat\n[leak] planted", PurePosixPath("cat\n[leak] planted")])
+def test_a_name_begins_no_line(name):
+    assert text("{a}\n{b}\t1", "{a}\n{b}\t1", a=name, b="x\ty") == ("cat‹U+000A›[leak] planted\nx‹U+0009›y\t1",) * 2
+    assert join_texts([str(name), Text("our\nown", "自己\n的")], "; ", "；") == (
+        "cat‹U+000A›[leak] planted; our\nown",
+        "cat‹U+000A›[leak] planted；自己\n的",
+    )
+    assert text("{s}", "{s}", s=Text("our\nown", "自己\n的")) == ("our\nown", "自己\n的")

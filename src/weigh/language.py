@@ -10,6 +10,7 @@ import locale
 import os
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = ["LANGUAGES", "Text", "as_sentence", "detect_language", "first_names",
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 _HAN = re.compile("[\u3400-\u9fff]")
+_BREAKS = str.maketrans({"\n": "‹U+000A›", "\t": "‹U+0009›"})  # the marks of `report/visible.py`
 
 
 class Text(NamedTuple):
@@ -40,8 +42,8 @@ class Text(NamedTuple):
 
 
 def join_texts(parts: Iterable[Text | str], en: str, zh: str) -> Text:
-    """The parts in their own languages, with `en` and `zh` between them; a string stands in both."""
-    both = [part if isinstance(part, Text) else Text(part, part) for part in parts]
+    """The parts in their own languages, with `en` and `zh` between them; a string stands in both, on one line."""
+    both = [part if isinstance(part, Text) else Text(*[_one_line(part)] * 2) for part in parts]
     return Text(en.join(part.en for part in both), zh.join(part.zh for part in both))
 
 
@@ -78,16 +80,25 @@ _COUNTING = _Counting()
 def text(en: str, zh: str, **values: Any) -> Text:
     """Fill both templates with the same values; a `Text` among the values is used in its own language.
 
-    English counts: `{n} {n:|row has|rows have}` takes the first form where the value is 1, written so or as a number.
+    Strings and paths among the values are names and cells of strangers: marks stand for their line breaks and tabs, so that none of
+    them begins a line among ours. English counts: `{n} {n:|row has|rows have}` takes the first form where the value is 1, written so or as a number.
     """
 
     def fill(template: str, language: str) -> str:
-        chosen = {k: v.render(language) if isinstance(v, Text) else v for k, v in values.items()}
+        chosen = {k: v.render(language) if isinstance(v, Text) else _one_line(v) for k, v in values.items()}
         if not values:
             return template
         return _spaced(template, chosen) if language == "zh" else _COUNTING.vformat(template, (), chosen)
 
     return Text(fill(en, "en"), fill(zh, "zh"))
+
+
+def _one_line(value: Any) -> Any:
+    """A name, a cell or a path without line breaks and tabs; other values as they are."""
+    if not isinstance(value, (str, PurePath)):
+        return value
+    written = str(value)
+    return written.translate(_BREAKS) if "\n" in written or "\t" in written else value
 
 
 def _spaced(template: str, values: dict[str, Any]) -> str:

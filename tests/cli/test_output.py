@@ -70,6 +70,18 @@ def test_escapes_in_arguments_do_not_reach_the_terminal(arguments, monkeypatch):
     assert not HOSTILE.search((out + err).decode())
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_class_name_begins_no_line_of_its_own(tmp_path, monkeypatch, language):
+    names = ["cat\n[leak] planted", "cat \n\n  → planted", "dog"]
+    rows = [{"text": f"words {i} about text {i * 7}", "label": names[i % 3]} for i in range(60)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    code, out, _ = run(["data", str(tmp_path / "t.jsonl"), "--lang", language], monkeypatch)
+    lines = out.decode().splitlines()
+    assert code == 0
+    assert any("cat‹U+000A›[leak] planted: 20" in line for line in lines)
+    assert not any(line.startswith(("[leak]", "  → planted")) for line in lines)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "gbk", "cp437", "utf-16", "shift_jis"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_encoding_of_the_terminal_is_survived(hostile_table, monkeypatch, encoding, language):

@@ -12,10 +12,11 @@ from torch import nn
 from tests.arrays import kind_of
 from weigh.errors import ModelError
 from weigh.execute.worker import run_job
+from weigh.language import text
 from weigh.run import Job
 from weigh.train import features, probe
 from weigh.train.determinism import computing
-from weigh.train.failures import Diverged
+from weigh.train.failures import Diverged, failed_outcome
 from weigh.train.logistic import eigenbasis
 from weigh.train.loop import Loop
 from weigh.train.ridge import fit_ridge
@@ -197,3 +198,9 @@ def test_single_precision_is_not_rounded_on_a_gpu_either():
         assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.matmul.allow_tf32
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
+def test_a_cause_is_one_line():
+    """Sentences of the report hold it, and a name in them begins no line."""
+    error = ModelError(text("One thing.", "其一。"), text("Another.", "其二。"))
+    assert failed_outcome("run", error).cause == "One thing. Another."

@@ -302,8 +302,8 @@ def tell_failures(file: FindingsFile, kinds: list[str], language: str) -> bool:
 
     failures = [finding for finding in file.findings if finding.kind in kinds and is_problem(finding)]
     for finding in failures:
-        line = finding.sentence.render(language)
         print(
-            text("--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=line).render(language), file=sys.stderr
+            text("--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=finding.sentence).render(language),
+            file=sys.stderr,
         )
     return bool(failures)

@@ -80,7 +80,7 @@ def _unjudged(examples: Examples) -> list[Problem]:
             m=fewest,
             w=noun.many,
             u=noun.counted,
-            p=where.get(part, Text(part.removeprefix("shift:"), part.removeprefix("shift:"))),
+            p=where.get(part, part.removeprefix("shift:")),
             k=len(few),
             c=len(classes),
             l=first_names((f"{name} ({n})" for name, n in few), 10),
@@ -255,12 +255,12 @@ def size_in_words(examples: Examples) -> Problem:
 def _counted(classes: Sequence[str], counts: np.ndarray, shares: np.ndarray | None, noun: Noun) -> Text:
     """Each class with its examples; where it fills a share of them, with that too."""
     if shares is None:
-        line = ", ".join(f"{name}: {n}" for name, n in zip(classes, counts, strict=True))
-        return Text(line, line)
+        listed = ", ".join(f"{name}: {n}" for name, n in zip(classes, counts, strict=True))
+        return text("{l}", "{l}", l=listed)
     rows = [(name, f"{s:.1%}", int(n)) for name, s, n in zip(classes, shares, counts, strict=True)]
     title = text("Share of the area, and {w} that hold the class:", "各类别的面积占比及含有它的{w}数：", w=noun.many)
-    line = ", ".join(f"{name}: {share} ({n})" for name, share, n in rows)
-    return title + Text(f"{line}.", f"{line}。")
+    listed = ", ".join(f"{name}: {share} ({n})" for name, share, n in rows)
+    return title + text("{l}.", "{l}。", l=listed)
 
 
 def _sizes(sizes: np.ndarray) -> Text:

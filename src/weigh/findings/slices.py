@@ -310,13 +310,13 @@ def _say_what_is_not_tested(small: int, described: int, left_out: int, *, others
 
 
 def _what_to_collect(worse: list[Scored], *, ours: bool) -> Text:
-    names = (mark.join(_name(s, lang) for s in worse[:NAMED]) for lang, mark in (("en", ", "), ("zh", "、")))
+    names = join_texts([_name(s) for s in worse[:NAMED]], ", ", "、")
     return text(
         "Collect and label more examples of: {names}."
         if ours
         else "Before training again, collect and label more examples of: {names}.",
         "请补充并标注更多这类样本：{names}。" if ours else "再次训练之前，请补充并标注更多这类样本：{names}。",
-        names=Text(*names),
+        names=names,
     )
 
 
@@ -327,10 +327,10 @@ def _assume(independent: Text) -> list[Assumption]:
     return [Assumption(name=name, outcome="unchecked") for name in (drawn, independent)]
 
 
-def _name(s: Scored, language: str) -> str:
+def _name(s: Scored) -> Text:
     if s.slice.column:
-        return f"{s.slice.column} = {s.slice.value}"
-    return f"类别 {s.slice.value}" if language == "zh" else f"class {s.slice.value}"
+        return text("{c} = {v}", "{c} = {v}", c=s.slice.column, v=s.slice.value)
+    return text("class {v}", "类别 {v}", v=s.slice.value)
 
 
 def _named(s: Scored, title: Text) -> Text:
@@ -340,7 +340,7 @@ def _named(s: Scored, title: Text) -> Text:
     return text(
         "{name} ({what} {score}; worse than the rest by {short})",
         "{name}（{what} {score}，比其余部分差 {short}）",
-        name=Text(_name(s, "en"), _name(s, "zh")),
+        name=_name(s),
         what=what,
         score=s.score.format(),
         short=s.shortfall.format(),

@@ -297,7 +297,7 @@ class Ledger:
 
     def records(self, keys: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Every recorded run of the present design, or of `keys`; without those that are lost."""
-        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
+        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, replace(cause, char(10), ' '), n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
         if keys is None:
             rows = self._rows(f"SELECT {columns} FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position")
         else:

@@ -44,6 +44,7 @@ def failed_outcome(key: str, error: Exception) -> Outcome:
     else:
         kind, reason = type(error).__name__, reason_of(error, 300)
         cause = kind if reason == kind else f"{kind}: {reason}"
+    cause = " ".join(cause.split("\n"))  # it stands in sentences
     measured = {"traceback": "".join(traceback.format_exception(error)[-6:])}
     remedy = "exact" if isinstance(error, NUMERICAL) else "alone" if out_of_memory(error) else ""
     return Outcome(key, "failed", cause=cause, measured=measured, remedy=remedy)

@@ -83,7 +83,7 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
 
 
 def _named(table: ClassTable | None) -> Text:
-    return text("the training masks", "训练掩码") if table is None else Text(table.source, table.source)
+    return text("the training masks", "训练掩码") if table is None else text("{t}", "{t}", t=table.source)
 
 
 def _keep(sources: MaskListing, rows: list[int]) -> None:

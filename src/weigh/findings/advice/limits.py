@@ -11,7 +11,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.generalisation.shift import find_shifts
 from weigh.findings.learning import nothing_learnt
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.record.results import Results
 
 __all__ = ["NO_OTHER_SOURCE", "not_better", "shortened", "study_limits", "undecided_rivals"]
@@ -45,7 +45,7 @@ def not_better(evidence: Evidence, rivals: Sequence[str]) -> Text:
 def shortened(names: Sequence[str]) -> Text:
     """ "a, b and others": the first few names."""
     shown = ", ".join(names[:LISTED])
-    return Text(shown, shown) if len(names) <= LISTED else text("{x} and others", "{x} 等", x=shown)
+    return text("{x}", "{x}", x=shown) if len(names) <= LISTED else text("{x} and others", "{x} 等", x=shown)
 
 
 def study_limits(results: Results, evidence: Evidence) -> list[Text]:
@@ -120,4 +120,4 @@ def _sources(results: Results, evidence: Evidence) -> Text:
 
 
 def _listed(names: Sequence[str]) -> Text:
-    return Text(", ".join(f"'{name}'" for name in names), "、".join(f"“{name}”" for name in names))
+    return join_texts([text("'{n}'", "“{n}”", n=name) for name in names], ", ", "、")

@@ -152,6 +152,6 @@ def listed(evidence: Evidence, names: list[str], estimates: dict[str, Estimate],
     """Labels, cut after LISTED; the number of the others is put into `estimates` under `key`."""
     shown = ", ".join(evidence.label(name) for name in names[:LISTED])
     if len(names) <= LISTED:
-        return Text(shown, shown)
+        return text("{x}", "{x}", x=shown)
     estimates[key] = count(len(names) - LISTED, "candidates")
     return text("{x} and {n} more", "{x} 等（另有 {n} 个）", x=shown, n=len(names) - LISTED)
