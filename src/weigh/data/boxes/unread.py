@@ -14,6 +14,7 @@ from weigh.data.boxes.xml_file import read_xml
 from weigh.data.pictures.files import is_picture_name
 from weigh.data.pictures.pairing import folder_role
 from weigh.data.rows.trees import subfolders
+from weigh.data.tables.label_studio import holds_choices
 from weigh.data.tables.text_encoding import read_text, split_lines
 from weigh.errors import DataError
 from weigh.files import read_json
@@ -89,7 +90,9 @@ def _dialect(path: Path) -> str | None:
     first = content[0] if isinstance(content, list) and content else None
     objects = first.get("annotations") if isinstance(first, dict) else None
     one = objects[0] if isinstance(objects, list) and objects and isinstance(objects[0], dict) else {}
-    return "Create ML" if "coordinates" in one else "Label Studio" if isinstance(one.get("result"), list) else None
+    if isinstance(one.get("result"), list):  # choices are read, as a table of pictures
+        return None if any(map(holds_choices, content)) else "Label Studio"
+    return "Create ML" if "coordinates" in one else None
 
 
 def _roles(folder: Path) -> list[tuple[Path, str, str]]:

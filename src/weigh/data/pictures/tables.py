@@ -13,6 +13,7 @@ from pathlib import Path
 
 from weigh.data.rows.columns import (
     columns_note,
+    decided,
     line_problems,
     metadata_columns,
     nearest_columns,
@@ -26,7 +27,7 @@ from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, s
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.several_labels import label_columns, labels_of
-from weigh.data.tables.table_files import read_table
+from weigh.data.tables.table_files import TableFile, read_table
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.language import Text, join_texts, text
@@ -58,7 +59,8 @@ def list_table(
         DataError: Not readable, empty, or columns are missing (all of them named, with the nearest names there are).
     """
     read = read_table(table, wanted=(columns.path, columns.label), encoding=encoding)
-    columns = _with_path(read.columns, table, columns)
+    columns = _with_path(read, table, columns)
+    read = decided(read, columns.label)
     listing = list_columns(
         read.columns, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
     )
@@ -80,9 +82,15 @@ def list_table(
     return listing
 
 
-def _with_path(cells: Columns, table: Path, columns: ColumnsSpec) -> ColumnsSpec:
-    """The columns, with that of the pictures as folders of pictures call it (imagefolder), where nobody named it and none is called "path"."""
-    if columns.path != "path" or columns.path in cells or IMAGEFOLDER not in picture_columns(cells, table):
+def _with_path(read: TableFile, table: Path, columns: ColumnsSpec) -> ColumnsSpec:
+    """The columns, where nobody named them, as folders of pictures (imagefolder) and tasks of Label Studio call them."""
+    cells = read.columns
+    if read.chosen and columns.label == "label":  # what annotators chose, not what came with the pictures
+        columns = columns.model_copy(update={"label": read.chosen[0]})
+    pictures = picture_columns(cells, table) if columns.path == "path" and columns.path not in cells else []
+    if read.chosen and len(pictures) == 1:
+        return columns.model_copy(update={"path": pictures[0]})
+    if IMAGEFOLDER not in pictures:
         return columns
     return columns.model_copy(update={"path": IMAGEFOLDER})
 

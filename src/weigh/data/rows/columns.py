@@ -8,10 +8,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from weigh.data.rows.listing import PARTS, Listing, set_aside, set_aside_if_any
 from weigh.data.tables.cells import Columns
+from weigh.data.tables.label_studio import DISAGREE, UNANSWERED
 from weigh.data.tables.table_files import TableFile
 from weigh.errors import ColumnMissing, DataError
 from weigh.kinds.base import Kind
@@ -22,6 +24,7 @@ from weigh.spec import ColumnsSpec, DataSpec
 __all__ = [
     "SPLITS",
     "columns_note",
+    "decided",
     "line_problems",
     "metadata_columns",
     "nearest_columns",
@@ -271,6 +274,7 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
         )
     return [
         *problems,
+        *_undecided(named),
         *repeated_headers(repeated),
         *set_aside_if_any(
             "stray-quote",
@@ -281,6 +285,53 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
             literal,
             text("Double a quote inside of quotes, or delete it.", "请把引号内的引号写两遍，或将其删除。"),
             severity="note",
+        ),
+    ]
+
+
+def decided(table: TableFile, label: str | None) -> TableFile:
+    """The table without the rows whose label annotators did not settle (Label Studio): `line_problems` names them."""
+    undecided = table.undecided.get(label or "", {})
+    if not undecided:
+        return replace(table, undecided={})
+    kept = [i for i, line in enumerate(table.lines) if line not in undecided]
+    columns = {name: [cells[i] for i in kept] for name, cells in table.columns.items()}
+    lines = [table.lines[i] for i in kept]
+    return replace(table, lines=lines, columns=columns, undecided={label or "": undecided})
+
+
+def _undecided(named: Callable[[Callable[[TableFile], Iterable[int]]], list[str]]) -> list[Problem]:
+    """Tasks of Label Studio that `decided` took out; `named` names lines of all tables."""
+
+    def lines_of(why: str) -> list[str]:
+        return named(
+            lambda table: [n for lines in table.undecided.values() for n, word in lines.items() if word == why]
+        )
+
+    return [
+        *set_aside_if_any(
+            "missing-label",
+            text(
+                "Tasks of Label Studio without an answer (not annotated, skipped, or nothing chosen): {n} (first: {f}); set aside.",
+                "没有结果的 Label Studio 任务（未标注、被跳过或未作选择）：{n} 个（第一个：{f}），已搁置。",
+            ),
+            lines_of(UNANSWERED),
+            text(
+                "Where these are to count, annotate them in Label Studio and export again.",
+                "若要使用它们，请在 Label Studio 中标注后重新导出。",
+            ),
+        ),
+        *set_aside_if_any(
+            "label-conflict",
+            text(
+                "Tasks of Label Studio whose annotators disagree: {n} (first: {f}); set aside.",
+                "标注者意见不一的 Label Studio 任务：{n} 个（第一个：{f}），已搁置。",
+            ),
+            lines_of(DISAGREE),
+            text(
+                "Settle them: delete the annotations that do not count in Label Studio, and export again.",
+                "请在 Label Studio 中删除不采用的标注以统一结果，再重新导出。",
+            ),
         ),
     ]
 

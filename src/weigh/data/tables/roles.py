@@ -47,6 +47,8 @@ KNOWN = frozenset((*TEXTS, *LABELS, *(name for pair in PAIRS for name in pair)))
 MOST_CLASSES = 200  # more different values than this are no label unless a name says so
 SAMPLE = 500  # rows that decide
 PART_NAMES = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing"))  # no label
+# what Label Studio says of each annotation in its flat exports (JSON_MIN, CSV): no label where these three stand side by side
+OF_ANNOTATION = frozenset(("annotation_id", "annotator", "lead_time"))
 
 
 class Roles(NamedTuple):
@@ -157,7 +159,8 @@ def guess_roles(columns: dict[str, list[str | None]]) -> Roles:
     if not texts:
         texts = _by_contents(columns, {label})
     if label is None:
-        label = _label_by_contents(columns, set(texts))
+        used = {*texts, *(OF_ANNOTATION if names.keys() >= OF_ANNOTATION else ())}
+        label = _label_by_contents(columns, used)
     return Roles(texts, label)
 
 

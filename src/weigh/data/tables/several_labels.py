@@ -22,6 +22,7 @@ __all__ = ["joined_labels", "label_columns", "labels_of"]
 
 MARKS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 JOINERS = ("|", ";", ",", "+", "/")
+CHOICES = re.compile(r'\s*\{\s*"choices"\s*:\s*(\[.*\])\s*\}\s*', re.DOTALL)
 
 
 class Labels(NamedTuple):
@@ -47,7 +48,7 @@ def labels_of(columns: Columns, label: str | None, several: Sequence[str] = (), 
     """
     if label is None:
         return _from_marks(columns, several)
-    cells = columns[label]
+    cells = _opened(columns[label])
     if separator is not None:
         return Labels(cells, separator)
     lists = _lists(cells)
@@ -61,6 +62,16 @@ def labels_of(columns: Columns, label: str | None, several: Sequence[str] = (), 
     if lengths == {1}:
         return Labels([row[0] if row else None for row in lists], None)
     return Labels(_joined(lists), LIST_SEPARATOR, _said_lists(label))
+
+
+def _opened(cells: list[str | None]) -> list[str | None]:
+    """Cells as they are; where Label Studio writes several choices of a cell as {"choices": ["a", "b"]}, lists (one choice stands there as a bare name)."""
+    objects = [CHOICES.fullmatch(cell) if cell else None for cell in cells]
+    if not any(objects):
+        return cells
+    return [
+        match[1] if match else as_cell([cell]) if cell else None for match, cell in zip(objects, cells, strict=True)
+    ]
 
 
 def label_columns(columns: Columns, used: Collection[str | None]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from weigh.data.names import compose
 from weigh.data.tables.cells import Columns, as_cell, columns_as_text
+from weigh.data.tables.label_studio import tasks_of
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.records import Record, Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.tables.roles import Roles, first_is_header, is_number
@@ -60,6 +61,8 @@ class TableFile:
         broken: Lines that do not fit the others, and why.
         literal: Lines with a quote that does not close, read as they stand.
         repeated: Lines that repeat the header.
+        chosen: Columns of what annotators chose (Label Studio): the labels are among them, whatever came with the texts.
+        undecided: Of these: column -> lines without a settled answer, and why, as `label_studio.py` says it.
         doubled: Names that several columns have; all but the first of each are called "NAME (2)" …
         roles: Which columns are texts and label, for those who ask; the label is None where there is none.
     """
@@ -76,6 +79,8 @@ class TableFile:
     literal: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    chosen: tuple[str, ...] = ()
+    undecided: dict[str, dict[int, str]] = field(default_factory=dict)
     roles: Roles = field(default_factory=lambda: Roles((), None))
 
 
@@ -306,7 +311,7 @@ def single_cells(content: str) -> list[tuple[int, str]]:
 
 
 def json_table(path: Path, content: str) -> TableFile:
-    """A list of objects, or an object per line; "{"data": [...]}" is such a list too.
+    """A list of objects, or an object per line; "{"data": [...]}" is such a list too. Tasks of Label Studio are rows of their data.
 
     Raises:
         DataError: Neither.
@@ -331,9 +336,14 @@ def json_table(path: Path, content: str) -> TableFile:
                 rows.append((line, row))
     if broken and not rows:
         raise broken_line(path, next(iter(broken)), "JSON", len(broken))
-    names = dict.fromkeys(str(name) for _, row in rows for name in row)
-    cells: Columns = {name: [as_cell(row.get(name)) for _, row in rows] for name in names}
-    return TableFile(path, [line for line, _ in rows], cells, True, "JSON", broken=broken)
+    tasks = tasks_of([row for _, row in rows])
+    lines, objects = [line for line, _ in rows], [row for _, row in rows] if tasks is None else tasks.rows
+    names = dict.fromkeys(str(name) for row in objects for name in row)
+    cells: Columns = {name: [as_cell(row.get(name)) for row in objects] for name in names}
+    if tasks is None:
+        return TableFile(path, lines, cells, True, "JSON", broken=broken)
+    undecided = {name: {lines[i]: why for i, why in of_name.items()} for name, of_name in tasks.undecided.items()}
+    return TableFile(path, lines, cells, True, "Label Studio", broken=broken, chosen=tasks.chosen, undecided=undecided)
 
 
 def _listed(path: Path, content: str) -> list[Any]:

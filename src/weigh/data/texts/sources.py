@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weigh.data.rows.columns import (
     columns_note,
+    decided,
     line_problems,
     metadata_columns,
     parts_of_rows,
@@ -107,6 +108,7 @@ class TextSource:
 
     def _read_file(self, path: Path, part: str | None) -> ReadFile:
         table = read_text_table(path, self.spec.columns, roles=self.roles, encoding=self.spec.encoding)
+        table = decided(table, table.roles.label)
         texts = [table.columns[name] for name in table.roles.text]
         return ReadFile(path, part, list(zip(*texts, strict=True)), len(table.broken), table)
 

@@ -128,6 +128,9 @@ def columns_of_texts(table: TableFile, columns: ColumnsSpec, before: Roles | Non
     if guessed.label in marks and guessed.label is not None and guessed.label.casefold() not in LABELS:
         other = guess_roles({n: c for n, c in cells.items() if n not in (*marks, *guessed.text)}).label
         guessed = Roles(guessed.text, None, marks) if other is None or len(marks) > 2 else Roles(guessed.text, other)
+    if table.chosen:  # what annotators chose is the label, not what came with the texts
+        chosen = guess_roles({name: cells[name] for name in table.chosen}).label or table.chosen[0]
+        guessed = Roles(guess_roles({n: c for n, c in cells.items() if n not in table.chosen}).text, chosen)
     if before is not None and all(name in cells for name in before.text):
         several = before.several if all(name in cells for name in before.several) else ()
         guessed = Roles(before.text, before.label if before.label in cells else None, several)
@@ -149,7 +152,8 @@ def columns_of_texts(table: TableFile, columns: ColumnsSpec, before: Roles | Non
     texts = (columns.text, *((columns.text_pair,) if columns.text_pair else ())) if columns.text else guessed.text
     if columns.text_pair and not columns.text:
         texts = (*[t for t in guessed.text if t != columns.text_pair][:1], columns.text_pair)
-    label = columns.label if columns.label in cells else guessed.label
+    named_label = columns.label in cells and (columns.label != "label" or not table.chosen)
+    label = columns.label if named_label else guessed.label
     if label in texts:
         label = guess_roles({n: c for n, c in cells.items() if n not in texts}).label
     if not texts:
