@@ -12,6 +12,7 @@ from tests.data.text_files import sentences
 from weigh.data.pictures.index import read_images
 from weigh.data.readers import task_of
 from weigh.data.recognition.tasks import recognise_task
+from weigh.data.sentences.index import read_tokens
 from weigh.data.texts.index import read_texts
 from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError
@@ -137,3 +138,26 @@ def test_choices_of_pictures(tmp_path):
     assert dict(zip(examples.path, examples.target, strict=True)) == {f"{i}.png": i % 2 for i in range(7)}
     assert [p.paths for p in problems if p.kind == "missing-label"] == [("t.json:8",)]
     assert "not read here" not in recognise_task(tmp_path).reason.en
+
+
+def test_entities_of_skipped_and_of_contradicting_annotations_are_not_taken(tmp_path):
+    """A task that was skipped, or not annotated yet, is no text without entities."""
+
+    def entity(start, end, name):
+        return {"type": "labels", "value": {"start": start, "end": end, "labels": [name]}}
+
+    right = annotation(entity(0, 4, "PER"))
+    tasks = [task({"text": f"Anna saw Oslo {i}"}, right) for i in range(8)]
+    tasks[0]["annotations"] = [annotation(cancelled=True)]
+    tasks[1]["annotations"] = []
+    tasks[2]["annotations"] = [right, annotation(entity(9, 13, "LOC"))]
+    tasks[3]["annotations"] = [annotation(cancelled=True), right]
+    tasks[4]["annotations"] = [right, right]
+    path = export(tmp_path / "t.json", tasks)
+    assert task_of(DataSpec(train=str(path))) == "token-classification"
+    examples, problems = read_tokens(DataSpec(train=str(path)))
+    assert {p.kind: p.paths for p in problems if p.severity != "note"} == {
+        "missing-label": ("t.json:1", "t.json:2"),
+        "label-conflict": ("t.json:3",),
+    }
+    assert [len(entities) for entities in examples.target] == [1] * 5

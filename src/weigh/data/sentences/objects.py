@@ -21,6 +21,7 @@ from weigh.data.names import compose
 from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
 from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words, occurs, says_the_same
 from weigh.data.sentences.tags import Decoded
+from weigh.data.tables.label_studio import ANNOTATIONS, DISAGREE, UNANSWERED, finished, was_skipped
 from weigh.data.tables.records import parse_json_lines
 from weigh.errors import DataError, reason_of
 from weigh.language import text
@@ -74,9 +75,18 @@ def row_blocks(numbered: Sequence[tuple[int, Any]], wanted: ColumnsSpec | None =
     numbered = [(number, lifted(row, wanted)) for number, row in numbered]
     names = list_columns([row for _, row in numbered], wanted)
     blocks = Blocks(columns=names or ())
-    every = {number: spans for number, row in numbered if (spans := _spans_of(row, wanted=wanted)) is not None}
+    unsettled = {number: why for number, row in numbered if (why := _unsettled(row, wanted)) is not None}
+    every = {
+        number: spans
+        for number, row in numbered
+        if number not in unsettled and (spans := _spans_of(row, wanted=wanted)) is not None
+    }
     blocks.counting = counting = counting_of(list(every.values()))
     for number, row in numbered:
+        if number in unsettled:
+            blocks.unfit[number] = unsettled[number]
+            blocks.left_out.append(number)
+            continue
         if names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])):
             tokens, tags = ([str(cell) for cell in row[name]] for name in names)
             blocks.blocks.append(Block([number] * len(tokens), tokens, tags))
@@ -281,11 +291,20 @@ def _spans_of(row: Any, *, empty: bool = True, wanted: ColumnsSpec | None = None
     return None
 
 
+def _unsettled(row: Any, wanted: ColumnsSpec | None) -> str | None:
+    """Why a task of Label Studio has no entities that count (a word of `span_words.UNFIT`): nobody finished an annotation, or finished ones differ."""
+    annotations = finished(row)
+    if annotations is None or asked_names(wanted)[1] not in (None, *ANNOTATIONS):
+        return None
+    entities = {frozenset((s.start, s.end, s.entity_type) for s in _listed([one])) for one in annotations}
+    return UNANSWERED if not entities else DISAGREE if len(entities) > 1 else None
+
+
 def _count(value: list) -> int:
     """How many spans a list should give: those of Label Studio lie one level deeper."""
-    results = [one.get("result") for one in value if isinstance(one, dict)]
-    if any(isinstance(result, list) for result in results):
-        return sum(len(result) for result in results[:1] if isinstance(result, list))
+    results = [one for one in value if isinstance(one, dict) and isinstance(one.get("result"), list)]
+    if results:
+        return sum(len(one["result"]) for one in [one for one in results if not was_skipped(one)][:1])
     return len(value)
 
 
@@ -302,8 +321,10 @@ def _listed(spans: list) -> Iterator[Span]:
     """[0, 5, "PER"], {"start": 0, "end": 5, "label": "PER"}, and Label Studio's results; others are left out."""
     for span in spans:
         if isinstance(span, dict) and isinstance(span.get("result"), list):
+            if was_skipped(span):
+                continue
             yield from _listed([one.get("value") for one in span["result"] if isinstance(one, dict)])
-            return  # further annotations are those of other people
+            return  # those of other people say the same (`_unsettled`)
         if isinstance(span, dict):
             start, end, entity, mention = _of_object({_plain(name): value for name, value in span.items()})
         elif isinstance(span, (list, tuple)) and len(span) in (3, 4):

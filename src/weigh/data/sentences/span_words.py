@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from weigh.data.rows.listing import set_aside
 from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.offsets import Counting
+from weigh.data.tables.label_studio import DISAGREE, UNANSWERED
 from weigh.errors import DataError
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
@@ -28,10 +29,11 @@ COUNTED = text(
 
 
 class _Unfit(NamedTuple):
-    """What is wrong with the spans of a row (a part of a sentence), and what to do."""
+    """What is wrong with the spans of a row (a part of a sentence), what to do, and the kind of the problem."""
 
     what: Text
     do: Text
+    kind: str = "broken-row"
 
 
 UNFIT = {
@@ -48,6 +50,22 @@ UNFIT = {
         text("Keep one of those that overlap.", "重叠的实体请只保留一个。"),
     ),
     "empty": _Unfit(text("no word in its text", "文本中没有词"), text("Delete these rows.", "请删除这些行。")),
+    UNANSWERED: _Unfit(
+        text("no finished annotation (not annotated, or skipped)", "没有已完成的标注（未标注或被跳过）"),
+        text(
+            "Where they are to count, annotate them in Label Studio and export again.",
+            "若要使用它们，请在 Label Studio 中标注后重新导出。",
+        ),
+        "missing-label",
+    ),
+    DISAGREE: _Unfit(
+        text("annotations that contradict each other", "标注互相矛盾"),
+        text(
+            "Settle them: delete the annotations that do not count in Label Studio, and export again.",
+            "请在 Label Studio 中删除不采用的标注以统一结果，再重新导出。",
+        ),
+        "label-conflict",
+    ),
 }
 
 
@@ -61,7 +79,7 @@ def unfit_rows(named: Sequence[tuple[str, str]]) -> list[Problem]:
         sentence = text(
             "Texts with {w}: {n} (first: {f}); set aside.", "{w}的文本：{n} 个（第一个：{f}），已搁置。", w=unfit.what, n=len(rows), f=rows[0]
         )  # fmt: skip
-        problems.append(set_aside("broken-row", sentence, rows, unfit.do))
+        problems.append(set_aside(unfit.kind, sentence, rows, unfit.do))
     return problems
 
 
