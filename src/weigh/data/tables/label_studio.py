@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from weigh.data.names import compose
 
-__all__ = ["ANNOTATIONS", "DISAGREE", "UNANSWERED", "Tasks", "finished", "holds_choices", "tasks_of", "was_skipped"]
+__all__ = ["ANNOTATIONS", "DISAGREE", "UNANSWERED", "finished", "holds_choices", "tasks_of", "was_skipped"]
 
 ANNOTATIONS = ("annotations", "completions")  # completions: versions before 1.0
 # what Label Studio itself says of a task; anything else beside the data is the user's
