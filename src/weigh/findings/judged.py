@@ -138,7 +138,9 @@ def _listed(names: list[str]) -> Text:
     if not names:
         return text("", "")
     more = len(names) > NAMED
-    return Text(
-        f" ({', '.join(names[:NAMED])}{', …' if more else ''})",
-        f"（{'、'.join(names[:NAMED])}{'……' if more else ''}）",
+    return text(
+        "{e}",
+        "{z}",
+        e=f" ({', '.join(names[:NAMED])}{', …' if more else ''})",
+        z=f"（{'、'.join(names[:NAMED])}{'……' if more else ''}）",
     )

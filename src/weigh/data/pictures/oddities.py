@@ -66,10 +66,14 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
                 "{t} 个文件中有 {n} 个疑似占位图而非照片：{f}。",
                 n=len(blank),
                 t=n,
-                f=Text(
-                    "; ".join(f"{examples.path[i]} ({', '.join(SIGNS[s].en for s in signs)})" for i, signs in blank[:3])
+                f=text(
+                    "{e}",
+                    "{z}",
+                    e="; ".join(
+                        f"{examples.path[i]} ({', '.join(SIGNS[s].en for s in signs)})" for i, signs in blank[:3]
+                    )
                     + ("; …" if len(blank) > 3 else ""),
-                    "；".join(
+                    z="；".join(
                         f"{examples.path[i]}（{'、'.join(SIGNS[s].zh for s in signs)}）" for i, signs in blank[:3]
                     )
                     + ("；……" if len(blank) > 3 else ""),

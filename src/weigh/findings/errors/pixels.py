@@ -144,9 +144,11 @@ def _say_confusions(label: str, judged: list[_Pair], tests: int) -> tuple[Text, 
     certain = [pair for pair in judged if pair.certain][:NAMED]
     shown = certain or [max(judged, key=lambda pair: pair.share.value)]
     estimates = {f"{pair.a} → {pair.b}": pair.share for pair in shown}
-    listed = Text(
-        "; ".join(f"{percent(pair.share, 100 * MATTERS)} of '{pair.a}' for '{pair.b}'" for pair in shown),
-        "；".join(f"“{pair.a}”有 {percent(pair.share, 100 * MATTERS)} 判成“{pair.b}”" for pair in shown),
+    listed = text(
+        "{e}",
+        "{z}",
+        e="; ".join(f"{percent(pair.share, 100 * MATTERS)} of '{pair.a}' for '{pair.b}'" for pair in shown),
+        z="；".join(f"“{pair.a}”有 {percent(pair.share, 100 * MATTERS)} 判成“{pair.b}”" for pair in shown),
     )
     if certain:
         estimates["pairs"] = count(tests, "pairs")

@@ -130,9 +130,11 @@ def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:
     estimates["worst_classes"] = count(len(worst), "classes")
     more = len(worst) > NAMED
     names = [one.name for one in worst[:NAMED]]
-    listed = Text(
-        ", ".join(f"'{name}'" for name in names) + (", …" if more else ""),
-        "、".join(f"“{name}”" for name in names) + (" 等" if more else ""),
+    listed = text(
+        "{e}",
+        "{z}",
+        e=", ".join(f"'{name}'" for name in names) + (", …" if more else ""),
+        z="、".join(f"“{name}”" for name in names) + (" 等" if more else ""),
     )
     return text(
         " and worst on {k} classes that all have {v} ({w})",

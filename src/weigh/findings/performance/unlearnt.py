@@ -157,9 +157,11 @@ def not_learnt(evidence: Evidence) -> Finding:
 def _listed(answers: list[str]) -> Text:
     """ "'cat', 'dog'", the first ones."""
     more = ", …" if len(answers) > LISTED else ""
-    return Text(
-        ", ".join(f"'{one}'" for one in answers[:LISTED]) + more,
-        "、".join(f"“{one}”" for one in answers[:LISTED]) + ("等" if more else ""),
+    return text(
+        "{e}",
+        "{z}",
+        e=", ".join(f"'{one}'" for one in answers[:LISTED]) + more,
+        z="、".join(f"“{one}”" for one in answers[:LISTED]) + ("等" if more else ""),
     )
 
 
