@@ -259,3 +259,10 @@ def test_what_was_read_is_said_with_two_examples(tmp_path):
     assert "texts: text; labels: label" in said
     assert "Not used: number." in said
     assert "“the film was good on day 0” → a; “the film was long on day 1” → b" in said
+
+
+def test_columns_of_0_and_1_are_no_numbers(tmp_path):
+    rows = [(words, i % 2, i // 2 % 2) for i, words in enumerate(TEXTS)]
+    path = write(tmp_path / "t.csv", ("text", "about_food", "polite"), rows)
+    with pytest.raises(DataError, match="not a number: 60 of 60"):
+        read(path, "text-regression")

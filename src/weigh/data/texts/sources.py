@@ -220,7 +220,9 @@ class TextSource:
                 left_out.unknown_part.append(where)
             elif not label and separator is None:
                 (
-                    left_out.no_number if self.numbers and columns[roles.label or ""][row] else left_out.unlabelled
+                    left_out.no_number
+                    if self.numbers and (roles.label is None or columns[roles.label][row])
+                    else left_out.unlabelled
                 ).append(where)
             else:
                 kept.append(row)
