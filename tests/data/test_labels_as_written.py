@@ -266,3 +266,14 @@ def test_columns_of_0_and_1_are_no_numbers(tmp_path):
     path = write(tmp_path / "t.csv", ("text", "about_food", "polite"), rows)
     with pytest.raises(DataError, match="not a number: 60 of 60"):
         read(path, "text-regression")
+
+
+def test_a_thousand_is_another_class_than_one(tmp_path):
+    """ "1,0" is a 1 with a decimal comma, "1,000" a thousand."""
+    bands = ("1", "10", "100", "1,000")
+    rows = [(words, bands[i % 4]) for i, words in enumerate(TEXTS)]
+    _, examples, _ = read(write(tmp_path / "t.csv", ("text", "label"), rows), "text-classification")
+    assert set(examples.classes) == set(bands)
+    rows = [(words, f"{i % 3},0") for i, words in enumerate(TEXTS)]
+    _, examples, _ = read(write(tmp_path / "t.csv", ("text", "label"), rows), "text-classification")
+    assert examples.classes == ("0", "1", "2")

@@ -280,7 +280,7 @@ def _labels(listing: Listing, spec: DataSpec) -> list[tuple[str, ...]]:
     every = {name for row in names for name in row}
     if every and {name.casefold() for name in every} <= {"true", "false"}:  # True of Python, TRUE of R, true of JSON
         return [tuple(name.capitalize() for name in row) for row in names]
-    if every and all(re.fullmatch(r"[-+]?\d+([.,]0*)?", name) for name in every):
+    if every and all(re.fullmatch(r"[-+]?\d+([.,]0*)?(?<!,000)", name) for name in every):
         digits = {name: re.split("[.,]", name)[0] for name in every}
         if spec.label_offset:
             digits = {name: str(int(d) + spec.label_offset) for name, d in digits.items()}
