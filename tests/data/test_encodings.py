@@ -67,6 +67,26 @@ def test_two_and_four_bytes_a_letter(tmp_path, encoding):
     assert read_text(tmp_path / "t.csv", encoding="cp949").encoding == encoding[:6].upper()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_look_at_the_beginning_cuts_no_character(tmp_path, encoding):
+    content = lines("text;label", separator=";", rows=[(f"fine {i} 🙂", "ab"[i % 2]) for i in range(400)])
+    (tmp_path / "t.csv").write_bytes(content.encode(encoding))
+    for limit in range(1_000, 1_040):
+        beginning = read_text(tmp_path / "t.csv", limit=limit).content
+        assert content.startswith(beginning)
+        assert beginning.count("\n") > 20
+
+
+def test_a_look_at_the_beginning_of_what_was_named(tmp_path):
+    """The lower byte of 上 is that of a line break."""
+    content = "上好;a\n" * 400
+    (tmp_path / "t.csv").write_bytes(content.encode("utf-16-le"))
+    for limit in range(1_000, 1_010):
+        beginning = read_text(tmp_path / "t.csv", limit=limit, encoding="utf-16-le").content
+        assert content.startswith(beginning)
+        assert len(beginning) >= 490
+
+
 def test_a_pointer_of_git_lfs_is_called_by_name(tmp_path):
     (tmp_path / "t.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n")
     with pytest.raises(DataError, match="pointer of Git LFS"):

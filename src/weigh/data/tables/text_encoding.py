@@ -27,6 +27,7 @@ _CONTROLS = re.compile(
 LFS = b"version https://git-lfs.github.com/spec/"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")  # the first begins like a mark of UTF-16
+HALVES = frozenset(range(0xD8, 0xDC))  # with what the first half of a character of two halves begins in UTF-16
 
 
 class Decoded(NamedTuple):
@@ -60,11 +61,13 @@ def read_text(
             ),
             do=text("Fetch the files: git lfs pull", "请获取文件：git lfs pull"),
         )
-    width = 4 if raw[:4] in UTF32_MARKS else 2 if raw[:2] in UTF16_MARKS else 1
+    width = _width(raw, encoding)
     if cut and width == 1:
         raw = raw[: raw.rfind(b"\n") + 1] or raw[: raw.rfind(b"\r") + 1] or raw
     elif cut:
         raw = raw[: len(raw) // width * width]
+        while width == 2 and not HALVES.isdisjoint(raw[-2:]):  # the first half of a character
+            raw = raw[:-2]
     decoded = decode(raw, prefer=prefer) if encoding is None else _as_told(path, raw, encoding)
     if decoded is None:
         raise DataError(
@@ -75,6 +78,15 @@ def read_text(
             ),
         )
     return Decoded(whole_lines(decoded.content), decoded.encoding)
+
+
+def _width(raw: bytes, encoding: str | None) -> int:
+    """Bytes of the units that a file consists of, between which it may be cut."""
+    told = re.match(r"u(?:tf)?[-_ ]?(16|32)", encoding or "", re.IGNORECASE)
+    if raw[:4] in UTF32_MARKS or (told and told[1] == "32"):
+        return 4
+    unmarked = raw[:3] != b"\xef\xbb\xbf" and _mostly_zero(raw[:HEAD])
+    return 2 if raw[:2] in UTF16_MARKS or told or unmarked else 1
 
 
 def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
