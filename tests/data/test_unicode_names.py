@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
@@ -10,6 +11,8 @@ from tests.data.picture_files import folder, read, table
 from weigh.data.rows.listing import Listing
 from weigh.data.rows.one_form import compose_names
 from weigh.data.sentences.index import read_tokens
+from weigh.data.texts.index import read_texts
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.spec import DataSpec, DesignSpec
 
 
@@ -122,3 +125,18 @@ def test_case_of_predictions_in_two_forms(shared):
 
     results = weigh.read_predictions(shared / "cases" / "c10_unicode_forms" / "d_read.csv").results
     assert results.examples.classes == ("Apfel", "Birne", nfc("Brötchen"))
+
+
+def test_columns_of_texts(tmp_path):
+    """The first line of a table, and names in JSON that are written in one form here and in another there."""
+    rows = [("ab"[i % 2], f"the words of text {i}") for i in range(20)]
+    cells = [f"{nfd('Größe')},{nfd('süß')}", *(",".join(row) for row in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(cells) + "\n", "utf-8")
+    forms = [(form("Größe"), form("süß")) for form in (nfc, nfd)]
+    objects = [json.dumps(dict(zip(forms[i // 7 % 2], row, strict=True))) for i, row in enumerate(rows)]
+    (tmp_path / "t.jsonl").write_text("\n".join(objects) + "\n", "utf-8")
+    for name in ("t.csv", "t.jsonl"):
+        examples, _ = read_texts(DataSpec(train=str(tmp_path / name), text=nfd("süß"), label=nfc("Größe")))
+        assert [examples.classes[t] for t in examples.target] == [label for label, _ in rows]
+        assert examples.rows.tolist() == [(words,) for _, words in rows]
+        assert read_new_texts(tmp_path / name, examples.written) == [(words,) for _, words in rows]

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from weigh.data.names import compose
 from weigh.data.tables.text_encoding import split_lines
 
 __all__ = ["SEPARATORS", "Record", "Shape", "find_shape", "parse_json_lines", "parse_separated", "quotes_matter"]
@@ -163,7 +164,7 @@ def find_shape(
         if not widths:
             continue
         width, count = max(widths.items(), key=lambda one: (one[1], one[0]))
-        first = [cell.strip() for cell in records[0].cells]
+        first = [compose(cell).strip() for cell in records[0].cells]
         even = 2 if len(first) == width else 1 if len(first) == width - 1 > 1 else 0
         if max(width, len(first)) < 2 or (width < 2 and even == 0 and len(records) > 1):
             continue

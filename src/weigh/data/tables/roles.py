@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from weigh.data.names import compose
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.data.unspaced import UNSPACED
 
@@ -220,5 +221,5 @@ def words_in(cell: str) -> float:
 
 
 def _plain(cell: str) -> str:
-    """The cell without blanks around it, and without the mark that stands where files were put one behind the other."""
-    return cell.strip().lstrip("\ufeff")
+    """The cell in the composed form, without blanks around it, and without the mark that stands where files were put one behind the other."""
+    return compose(cell).strip().lstrip("\ufeff")

@@ -181,7 +181,7 @@ def separated_table(
     ):
         before[records[0].line] = f"1 ≠ {width}"  # what was written above the table
         records = records[1:]
-    first = [cell.strip().lstrip("\ufeff") for cell in records[0].cells]
+    first = [compose(cell).strip().lstrip("\ufeff") for cell in records[0].cells]
     unnamed = _one_name_less(records, first, width)
     if header is None:
         header = unnamed or first_is_header([r.cells for r in records[:1001]], wanted)
@@ -220,7 +220,7 @@ def separated_table(
 
 
 def _plain(names: Sequence[str]) -> list[str]:
-    return [name.strip().lstrip("\ufeff").casefold() for name in names]
+    return [compose(name).strip().lstrip("\ufeff").casefold() for name in names]
 
 
 def _one_name_less(records: list[Record], first: list[str], width: int) -> bool:
@@ -338,7 +338,8 @@ def json_table(path: Path, content: str) -> TableFile:
         raise broken_line(path, next(iter(broken)), "JSON", len(broken))
     tasks = tasks_of([row for _, row in rows])
     lines, objects = [line for line, _ in rows], [row for _, row in rows] if tasks is None else tasks.rows
-    names = dict.fromkeys(str(name) for row in objects for name in row)
+    objects = [{compose(str(name)): value for name, value in row.items()} for row in objects]
+    names = dict.fromkeys(name for row in objects for name in row)
     cells: Columns = {name: [as_cell(row.get(name)) for row in objects] for name in names}
     if tasks is None:
         return TableFile(path, lines, cells, True, "JSON", broken=broken)

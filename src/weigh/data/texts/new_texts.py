@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.examples import NewExamples
+from weigh.data.names import compose
 from weigh.data.sentences.new_sentences import read_sentences
 from weigh.data.tables.cells import Columns, as_cell
 from weigh.data.tables.records import SEPARATORS, Shape, find_shape, parse_separated
@@ -204,7 +205,7 @@ def _columns_of_texts(path: Path, columns: Columns, written: Written, n: int) ->
 
 
 def _bare(name: str) -> str:
-    return name.strip().lstrip("\ufeff").strip('"').strip().casefold()
+    return compose(name).strip().lstrip("\ufeff").strip('"').strip().casefold()
 
 
 def _from_json(path: Path, content: str, written: Written, *, pair: bool) -> Rows:
