@@ -140,3 +140,11 @@ def test_columns_of_texts(tmp_path):
         assert [examples.classes[t] for t in examples.target] == [label for label, _ in rows]
         assert examples.rows.tolist() == [(words,) for _, words in rows]
         assert read_new_texts(tmp_path / name, examples.written) == [(words,) for _, words in rows]
+
+
+def test_blanks_around_a_group_make_no_other_group(tmp_path):
+    """One patient on both sides of a fold; cells without a name stay groups of their own."""
+    written = ["P1", "P1 ", "\u00a0P1", "P2", " "]
+    listing = Listing(tmp_path, list("abcde"), ["x"] * 5, ["train"] * 5, list(range(5)), group=written)
+    assert compose_names(listing) == []
+    assert listing.group == ["P1", "P1", "P1", "P2", ""]

@@ -15,11 +15,11 @@ __all__ = ["compose_names"]
 
 
 def compose_names(listing: Listing) -> list[Problem]:
-    """Labels, groups and metadata of a listing in one form, in place; a note where two spellings became one class."""
+    """Labels, groups and metadata of a listing in one form, in place (groups without blanks around them); a note where two spellings became one class."""
     written = set(listing.label)
     listing.label = [compose(label) for label in listing.label]
     if listing.group is not None:
-        listing.group = [compose(group) for group in listing.group]
+        listing.group = [compose(group).strip() for group in listing.group]
     listing.columns = {compose(name): [compose(cell) for cell in column] for name, column in listing.columns.items()}
     if listing.separator is not None:
         listing.separator = compose(listing.separator)
