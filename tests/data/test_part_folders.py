@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.data.picture_files import folder, read, table
@@ -147,3 +149,15 @@ def test_an_empty_split_of_a_saved_data_set_is_named(tmp_path):
     examples, problems = read_texts(DataSpec(train=str(tmp_path / "saved")))
     assert len(examples) == 10
     assert [p.paths for p in problems if p.kind == "empty-part"] == [("validation",)]
+
+
+def test_no_file_of_a_part_is_left_out_in_silence(tmp_path, monkeypatch):
+    """Large data sets come in hundreds of files."""
+    for k in range(210):
+        rows = [{"text": f"the words of row {i} in file {k}", "label": "ab"[i]} for i in range(2)]
+        (tmp_path / f"train-{k:05}-of-00210.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    examples, _ = read_texts(DataSpec(train=str(tmp_path)))
+    assert len(examples) == 420
+    monkeypatch.setattr("weigh.data.rows.part_files.MOST_FILES", 100)
+    with pytest.raises(DataError, match="210 files; the limit for a data set of texts is 100"):
+        read_texts(DataSpec(train=str(tmp_path)))

@@ -29,7 +29,7 @@ NOT_DATA_NAMES = re.compile(
     r"(read.?me|licen[cs]e|changelog|citation|copying|authors|notice|makefile)\b", re.IGNORECASE
 )
 SAME = 0.5  # share of a file's examples that another holds too, from which on it is a version of it
-MOST_FILES = 200
+MOST_FILES, LOOKED_AT = 2_000, 200  # files that are read, and that are looked at to learn what a folder holds
 
 
 @dataclass
@@ -68,14 +68,36 @@ def family(name: str) -> str:
     return re.sub(rf"(?i)(?<![a-z])({words})(?![a-z])", "", name).strip("._- ") or name
 
 
-def text_files(folder: Path) -> list[Path]:
-    """Files of `folder` that may hold texts, in natural order; where there are none, those one level deeper."""
+def text_files(folder: Path, *, whole: bool = False) -> list[Path]:
+    """Files of `folder` that may hold texts, in natural order; where there are none, those one level deeper.
+
+    Args:
+        whole: All of them are read; else the first ones, for a look.
+
+    Raises:
+        DataError: They are to be read, and are more than a data set has.
+    """
     here = _files(folder)
     if not here:
         below = [Path(e.path) for e in scan(folder) if e.is_dir()]
         below = [b for b in below if b.name.casefold() in PARTS or b.name.casefold() in ("data", "raw")]
         here = [file for b in sorted(below) for file in _files(b)]
-    return here[:MOST_FILES]
+    if whole and len(here) > MOST_FILES:
+        raise DataError(
+            text(
+                "{f} holds {n} files; the limit for a data set of texts is {m}.",
+                "{f} 中有 {n} 个文件；文本数据集的上限为 {m} 个。",
+                f=folder,
+                n=len(here),
+                m=MOST_FILES,
+            ),
+            text("Some of them would not be read.", "否则会有文件未被读取。"),
+            text(
+                "Join the files of each part into one (train.csv, test.csv); texts in files of their own belong into a folder for each class.",
+                "请将每个部分的文件合并为一个（train.csv、test.csv）；每条文本单独成文件时，请按类别放入文件夹。",
+            ),
+        )
+    return here[: MOST_FILES if whole else LOOKED_AT]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -81,7 +81,7 @@ def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
     untagged: list[str] = []
     error: DataError | None = None
     misnamed: list[tuple[Path, ColumnMissing]] = []
-    for file in text_files(path):
+    for file in text_files(path, whole=True):
         try:
             read_files.append(_read_file(file, part_within(file, path), spec))
         except DataError as problem:

@@ -118,7 +118,11 @@ class TextSource:
         error: DataError | None = None
         apart = [Path(os.path.abspath(user_path(p))) for p in (self.spec.test, *self.spec.shifted.values()) if p]
         elsewhere = {_whatever_format(p) for p in apart}  # sets of their own
-        files = [path for path in text_files(folder) if _whatever_format(Path(os.path.abspath(path))) not in elsewhere]
+        files = [
+            path
+            for path in text_files(folder, whole=True)
+            if _whatever_format(Path(os.path.abspath(path))) not in elsewhere
+        ]
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
                 read_files.append(self._read_file(path, part_within(path, folder)))

@@ -96,7 +96,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
     metric = require_metrics(spec.model_copy(update={"task": TOKEN_CLASSIFICATION}), SPANS)
     columns, encoding = spec.data.columns, spec.data.encoding
     truth = read_token_file(gold, columns, encoding=encoding)
-    files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (text_files(path, whole=True) if path.is_dir() else [path])]
     files = [file for file in files if not _same(file, gold)]
     if not files:
         raise DataError(
