@@ -113,6 +113,14 @@ def test_what_annotators_chose_counts_and_not_what_came_with_the_texts(tmp_path)
     assert not any("imported" in name for name in read(path)[0].classes)
 
 
+@pytest.mark.parametrize("kind", ["choices", "taxonomy"])
+def test_choices_within_choices_are_called_by_their_path(tmp_path, kind):
+    tasks = tasks_of_texts()
+    for i, one in enumerate(tasks):
+        one["annotations"][0]["result"][0]["value"] = {kind: [["Animal", "Cat" if i % 2 else "Dog"]]}
+    assert read(export(tmp_path / "t.json", tasks))[0].classes == ("Animal / Cat", "Animal / Dog")
+
+
 def test_choices_in_the_flat_export(tmp_path):
     """A bare name for one choice, an object for several; who annotated is no label."""
     kinds = ("a", "b", {"choices": ["a", "b"]})

@@ -91,16 +91,14 @@ def tasks_of(objects: Sequence[dict[str, Any]]) -> Tasks | None:
 
 
 def _answers(annotation: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Each question that is answered for the whole task, and the names that were chosen."""
+    """Each question that is answered for the whole task, and the names that were chosen; of choices within choices ("Animal / Cat") all of them."""
     for one in annotation["result"]:
         value = one.get("value") if isinstance(one, dict) else None
-        if (
-            not isinstance(value, dict)
-            or not isinstance(value.get("choices"), list)
-            or any(name in value for name in REGION)
-        ):
+        if not isinstance(value, dict) or any(name in value for name in REGION):
             continue
-        names = frozenset(str(name) for name in value["choices"] if isinstance(name, (str, int, float)))
+        written = next((value[kind] for kind in ("choices", "taxonomy") if isinstance(value.get(kind), list)), [])
+        paths = [name if isinstance(name, list) else [name] for name in written]
+        names = frozenset(" / ".join(map(str, path)) for path in paths if path)
         if names:
             yield compose(str(one.get("from_name") or "choice")), names
 
