@@ -14,6 +14,7 @@ from weigh.data.confirmation import what_was_read
 from weigh.data.readers import read_and_check, task_of
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.data.tables.several_labels import joined_labels
+from weigh.data.texts.index import read_texts
 from weigh.errors import DataError
 from weigh.spec import DataSpec
 
@@ -277,3 +278,16 @@ def test_a_thousand_is_another_class_than_one(tmp_path):
     rows = [(words, f"{i % 3},0") for i, words in enumerate(TEXTS)]
     _, examples, _ = read(write(tmp_path / "t.csv", ("text", "label"), rows), "text-classification")
     assert examples.classes == ("0", "1", "2")
+
+
+def test_several_labels_in_the_test_set_of_a_study_with_one_each(tmp_path):
+    """The first of them was taken, and a row without any was an internal error."""
+    rows = [(words, "ab"[i % 2]) for i, words in enumerate(TEXTS)]
+    train = write(tmp_path / "train.csv", ("text", "label"), rows)
+    labels = (["a"], ["a", "b"], [], ["b"])
+    new = [{"text": f"quite other words {i} of {i * 7}", "label": labels[i % 4]} for i in range(12)]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in new))
+    examples, problems = read_texts(DataSpec(train=str(train), test=str(tmp_path / "new.jsonl")))
+    assert (examples.part == "test").sum() == 6
+    (conflict,) = [p for p in problems if p.kind == "label-conflict"]
+    assert conflict.paths == tuple(f"new.jsonl:{line}" for line in (2, 3, 6, 7, 10, 11))

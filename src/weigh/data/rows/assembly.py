@@ -19,7 +19,7 @@ from weigh.data.names import folded
 from weigh.data.rows.columns import nearest_columns, refuse_idle
 from weigh.data.rows.groups import named_groups
 from weigh.data.rows.listing import Listing, natural_key, set_aside
-from weigh.data.rows.one_form import compose_names
+from weigh.data.rows.one_form import compose_names, one_label_each
 from weigh.data.rows.trees import subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import DataError
@@ -60,7 +60,7 @@ def assemble(
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
     by_setting = {"data.train": train, **({"data.test": test} if test else {})}
     by_setting |= {f"data.shifted.{name}": source for name, source in shifted.items()}
-    sources = list(by_setting.values())
+    sources = one_label_each(list(by_setting.values()))
     refuse_idle(spec, sources, kinds[0])
     left_out = any(problem.kind == "left-out" for source in sources for problem in source.problems)
     named = {source.root / path for source in sources[1:] for path in source.path} if left_out else set()

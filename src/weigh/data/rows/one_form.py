@@ -7,11 +7,11 @@ Before it: a listing, whatever it was read from (file systems of Macs take lette
 from __future__ import annotations
 
 from weigh.data.names import compose
-from weigh.data.rows.listing import Listing
+from weigh.data.rows.listing import Listing, set_aside_if_any
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["compose_names"]
+__all__ = ["compose_names", "one_label_each"]
 
 
 def compose_names(listing: Listing) -> list[Problem]:
@@ -42,3 +42,26 @@ def compose_names(listing: Listing) -> list[Problem]:
             numbers={"n": len(twice)},
         )
     ]
+
+
+def one_label_each(sources: list[Listing]) -> list[Listing]:
+    """The sources, the training data first. Where these give each example one label, rows of the others with several, or with none, are set aside and named."""
+    for source in sources[1:] if sources[0].separator is None else ():
+        if source.separator is None:
+            continue
+        names = [{name.strip() for name in label.split(source.separator)} - {""} for label in source.label]
+        left = [path for path, of_row in zip(source.path, names, strict=True) if len(of_row) != 1]
+        source.keep([i for i, of_row in enumerate(names) if len(of_row) == 1])
+        source.problems += set_aside_if_any(
+            "label-conflict",
+            text(
+                "Test examples with several labels, or with none, though training examples have one each: {n} (first: {f}); set aside.",
+                "有 {n} 个测试样本带有多个标签或没有标签（第一个：{f}），而训练样本各只有一个标签，已搁置。",
+            ),
+            left,
+            text(
+                "Give each of them one label. If examples may have several, write the labels of the training data as lists, too.",
+                "请让它们各只有一个标签。如果样本可以有多个标签，请把训练数据的标签也写成列表。",
+            ),
+        )
+    return sources
