@@ -176,3 +176,12 @@ def test_class_folders_beside_such_a_file_stay_classes(tmp_path):
         paint_all(tmp_path, folder=name)
     write(tmp_path / "via.json", DIALECTS["VGG Image Annotator"][1])
     assert recognise_task(tmp_path).task == "image-classification"
+
+
+def test_pictures_of_a_list_that_are_not_there_are_named(tmp_path):
+    root = write_yolo(tmp_path)
+    write(root / "train.txt", "images/0.png\nimages/1.png\nimages/gone.png\n# no picture\n\n")
+    write(root / "test.txt", "/data/of/others/images/2.png\nimages/3.png\n/data/of/others/images/gone too.png\n")
+    examples, problems = read(root)
+    assert sorted(examples.part.tolist()) == ["test", "test", "train", "train"]
+    assert problems["missing"].paths == ("images/gone.png", "/data/of/others/images/gone too.png")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml as yaml_library
 
 from weigh.data.pictures.files import is_picture_name
-from weigh.data.rows.listing import PARTS
+from weigh.data.rows.listing import PARTS, set_aside_if_any
 from weigh.data.rows.trees import files_in
 from weigh.data.tables.text_encoding import read_text, split_lines
 from weigh.errors import DataError
@@ -156,6 +156,7 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
     files: dict[str, str] = {}
     shared: list[str] = []
     absent: list[tuple[str, str]] = []
+    lost: list[str] = []
     places = yaml.places if yaml else {}
     if not places:
         lists = files_in(folder, lambda name: name.casefold().endswith(".txt") and name.casefold()[:-4] in PARTS)
@@ -170,11 +171,13 @@ def listed_parts(folder: Path, yaml: YamlFile | None) -> Parts:
                 if folders.setdefault(inside, part) != part:
                     shared.append(inside)
             elif inside.casefold().endswith(".txt"):
-                pictures = (_inside(folder, line.strip()) for line in split_lines(read_text(folder / inside).content))
-                for picture in filter(None, pictures):
-                    if is_picture_name(picture) and files.setdefault(picture, part) != part:
+                for line in map(str.strip, split_lines(read_text(folder / inside).content)):
+                    picture = _inside(folder, line)
+                    if picture is None:
+                        lost += [line] if is_picture_name(line) else []
+                    elif is_picture_name(picture) and files.setdefault(picture, part) != part:
                         shared.append(picture)
-    return Parts(folders, files, _shared(shared) + _absent(yaml, folder, absent))
+    return Parts(folders, files, _shared(shared) + _absent(yaml, folder, absent) + _lost(folder, lost))
 
 
 def _inside(folder: Path, written: str) -> str | None:
@@ -201,6 +204,19 @@ def _absent(yaml: YamlFile | None, folder: Path, absent: list[tuple[str, str]]) 
     )
     do = text("Correct the paths, or delete these lines.", "请更正路径，或删除这些行。")
     return [Problem("missing", sentence, tuple(written for _, written in absent), do=do, numbers={"n": len(absent)})]
+
+
+def _lost(folder: Path, lost: list[str]) -> list[Problem]:
+    return set_aside_if_any(
+        "missing",
+        text(
+            "Pictures that the lists of parts name and that are not below {d}: {n} (first: {f}); not used.",
+            "各部分的列表中列出但不在 {d} 之下的图片：{n} 张（第一张：{f}），未使用。",
+        ),
+        lost,
+        text("Correct the lists, or add the pictures.", "请更正列表，或补上图片。"),
+        d=folder,
+    )
 
 
 def _shared(paths: list[str]) -> list[Problem]:
