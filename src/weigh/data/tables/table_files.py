@@ -338,8 +338,10 @@ def json_table(path: Path, content: str) -> TableFile:
         raise broken_line(path, next(iter(broken)), "JSON", len(broken))
     tasks = tasks_of([row for _, row in rows])
     lines, objects = [line for line, _ in rows], [row for _, row in rows] if tasks is None else tasks.rows
-    objects = [{compose(str(name)): value for name, value in row.items()} for row in objects]
-    names = dict.fromkeys(name for row in objects for name in row)
+    names = dict.fromkeys(str(name) for row in objects for name in row)
+    if any(compose(name) != name for name in names):
+        objects = [{compose(str(name)): value for name, value in row.items()} for row in objects]
+        names = dict.fromkeys(map(compose, names))
     cells: Columns = {name: [as_cell(row.get(name)) for row in objects] for name in names}
     if tasks is None:
         return TableFile(path, lines, cells, True, "JSON", broken=broken)
