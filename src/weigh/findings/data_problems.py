@@ -38,7 +38,7 @@ QUESTIONS: dict[str, Text] = {
     "offsets": text("What do the numbers of entities count?", "实体的编号按什么计数？"),
     "span-text": text("Does another text stand where entities should be?", "实体所指位置的文本是否不符？"),
     "cut-word": text("Do entities begin or end inside of words?", "是否有实体的起止点落在词内？"),
-    "outline": text("Are outlines given as shares of the {o}?", "轮廓是否按占{o}的比例给出？"),
+    "outline": text("Are outlines given as shares of the {o}?", "轮廓是否按占{w}的比例给出？"),
     "empty-class": text("Are there class folders without {w}?", "是否有不含{w}的类别文件夹？"),
     "levels": text("Are there folders within the class folders?", "类别文件夹内是否还有文件夹？"),
     "paths": text("Were files found under other paths than those written?", "是否有文件是按不同于所写的路径找到的？"),
