@@ -317,7 +317,7 @@ def _scheme_note(files: list[ReadFile]) -> Problem:
         )
     if columns := next((file.columns for file in contents if file.columns), ()):
         sentence = sentence + text(
-            "Tokens: column {t}; tags: column {l}.", "词：{t} 列；标记：{l} 列。", t=columns[0], l=columns[1]
+            "Tokens: column {t}; tags: column {l}.", "词所在的列：{t}；标记所在的列：{l}。", t=columns[0], l=columns[1]
         )
     if any(file.positions for file in contents):
         sentence = sentence + text(

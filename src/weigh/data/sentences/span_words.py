@@ -131,7 +131,7 @@ def counting_notes(countings: Sequence[tuple[str, Counting]]) -> list[Problem]:
 def _counting_note(files: Sequence[str], way: Counting) -> Problem:
     sentence = text(
         "The numbers of entities are read as {t} ({f}): so they fit the {w}.",
-        "实体的编号按“{t}”读取（{f}）：这样与{w}相符。",
+        "实体的位置编号按“{t}”读取（{f}）：这样与{w}相符。",
         t=way.title,
         f=first_names(files, LISTED),
         w=text("texts that are given with them", "随附的实体文本") if way.sure else text("borders of words", "词的边界"),
