@@ -79,7 +79,7 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
     if crowds:
         sentence = text(
             "Pictures of {f} with crowds of objects (iscrowd): {n} (first: {o}); the pixels of crowds are ignored.",
-            "{f} 中有 {n} 张图片含成群对象（iscrowd，第一张：{o}），其像素被忽略。",
+            "{f} 中有 {n} 张图片含成群目标（iscrowd，第一张：{o}），其像素被忽略。",
             f=file.name,
             n=len(crowds),
             o=crowds[0],
@@ -147,7 +147,7 @@ def _flaws(file: str, strange: list[str], without: list[str], empty: list[str], 
                 "annotation",
                 text(
                     "Objects of {f} without an outline: {n} of {t} (first: {o}); not drawn, so their pixels are background.",
-                    "{f} 的 {t} 个对象中有 {n} 个没有轮廓（第一个：{o}），未绘制，其像素算作背景。",
+                    "{f} 的 {t} 个目标中有 {n} 个没有轮廓（第一个：{o}），未绘制，其像素算作背景。",
                     f=file,
                     n=len(without),
                     t=n,
@@ -163,7 +163,7 @@ def _flaws(file: str, strange: list[str], without: list[str], empty: list[str], 
                 "no-objects",
                 text(
                     "Pictures of {f} without an object: {n} (first: {o}); all of them is background.",
-                    "{f} 中有 {n} 张图片没有任何对象（第一张：{o}），整张算作背景。",
+                    "{f} 中有 {n} 张图片没有任何目标（第一张：{o}），整张算作背景。",
                     f=file,
                     n=len(empty),
                     o=empty[0],
@@ -192,7 +192,7 @@ def draw_annotated(picture: Annotated) -> Raster:
             raise PictureError(
                 picture.file,
                 "outline",
-                text("the outline of its object {i} cannot be read.", "第 {i} 个对象的轮廓无法读取。", i=number + 1),
+                text("the outline of its object {i} cannot be read.", "第 {i} 个目标的轮廓无法读取。", i=number + 1),
             ) from None
         drawn[covered] = picture.classes if crowd else kind
     return Raster(tuple(range(picture.classes)), LabelMap.of(drawn, picture.classes))  # crowds are no class: ignored

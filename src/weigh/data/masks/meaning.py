@@ -245,7 +245,7 @@ def _refuse_many(codes: Sequence[int], *, coloured: bool) -> None:
     raise DataError(
         text(
             "The masks hold {n} different values (from {a} to {b}): these look like numbers of objects, not classes.",
-            "掩码中有 {n} 种不同的数值（{a} 至 {b}）：看起来是对象编号，而不是类别。",
+            "掩码中有 {n} 种不同的数值（{a} 至 {b}）：看起来是目标编号，而不是类别。",
             n=len(codes),
             a=codes[0],
             b=codes[-1],

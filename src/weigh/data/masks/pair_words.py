@@ -56,7 +56,7 @@ def lonely_files(pairs: Pairs) -> list[Problem]:
             "object-masks",
             text(
                 "Further masks of the same pictures (of objects, in colour, or in no list): {n} (first: {f}); not used.",
-                "同一批图片的其他掩码（对象掩码、彩色版本或未列出的）：{n} 个（第一个：{f}），未使用。",
+                "同一批图片的其他掩码（目标掩码、彩色版本或未列出的）：{n} 个（第一个：{f}），未使用。",
             ),
             pairs.objects,
             severity="note",

@@ -218,12 +218,12 @@ def numbered_objects(largest: int, masks: int) -> Problem:
         text(
             "The values of each of the {n} masks run from 0 or 1 without a gap, to another number in each (at most {k}): they look like numbers of "
             "objects, not classes.",
-            "{n} 个掩码的取值都从 0 或 1 起连续排列，且各自的最大值不同（最大 {k}）：看起来是对象编号，而不是类别。",
+            "{n} 个掩码的取值都从 0 或 1 起连续排列，且各自的最大值不同（最大 {k}）：看起来是目标编号，而不是类别。",
             n=masks,
             k=largest,
         ),
         severity="error",
-        why=text("The first object of every picture would be one class.", "每张图片的第一个对象会被当作同一个类别。"),
+        why=text("The first object of every picture would be one class.", "每张图片的第一个目标会被当作同一个类别。"),
         do=text(
             'Give masks in which every class has one value. If these are classes, name them: --set "data.classes={0: a, 1: b}" (every value, with its '
             "name)",

@@ -143,7 +143,7 @@ def shifted_numbers(used: Mapping[str, int], names: Mapping[str, str], source: s
         c=min(known),
         d=max(known),
     )
-    why = text("Every object would be of its neighbour's class.", "否则每个对象都会被当作相邻编号的类别。")
+    why = text("Every object would be of its neighbour's class.", "否则每个目标都会被当作相邻编号的类别。")
     return [Problem("class-ids", sentence, severity="error", why=why, do=do, numbers={"n": nameless})]
 
 

@@ -283,7 +283,7 @@ def _categories(file: Path, categories: Iterable[dict]) -> tuple[dict[str, str],
     key, several = next(iter(twice.items()))
     sentence = text(
         "Ids of {f} that stand for several classes: {n} (first: {k} is {c}); objects of these ids are of no class.",
-        "{f} 中有 {n} 个编号对应多个类别（第一个：{k} 为 {c}），这些编号的对象不属于任何类别。",
+        "{f} 中有 {n} 个编号对应多个类别（第一个：{k} 为 {c}），这些编号的目标不属于任何类别。",
         f=file.name,
         n=len(twice),
         k=key,
@@ -353,7 +353,7 @@ def _unclear(file: Path, pictures: list[str]) -> list[Problem]:
         n=len(pictures),
         f=pictures[0],
     )
-    why = text("It cannot be told whose the objects are.", "无法判断对象属于哪张图片。")
+    why = text("It cannot be told whose the objects are.", "无法判断目标属于哪张图片。")
     return [set_aside("repeated-id", sentence, pictures, text("Give each picture an id of its own.", "请为每张图片使用各自的编号。"), why=why)]  # fmt: skip
 
 

@@ -204,7 +204,7 @@ def _amounts(name: str, rows: Rows, gold: Gold) -> list[Problem]:
                 "without-detections",
                 text(
                     "{m}: {n} of {t} pictures {n:|has|have} no detection (first: {a}); everything in {n:|it|them} counts as missed.",
-                    "{m}：{t} 张图片中有 {n} 张没有任何检测（第一张：{a}），其中的物体都算作漏检。",
+                    "{m}：{t} 张图片中有 {n} 张没有任何检测（第一张：{a}），其中的目标都算作漏检。",
                     m=name, n=len(without), t=len(gold.names), a=without[0],
                 ),
                 tuple(without),

@@ -240,7 +240,7 @@ def _unknown_classes(
                 "{m}：{g} 中没有类别 {a}，其中有 {b}：编号或名称不同。",
                 m=name, a=ids, g=gold.file, b=_some(there) or "–",
             ),
-            text("Detections would be compared with objects of other classes.", "否则检测会与其他类别的物体相比较。"),
+            text("Detections would be compared with objects of other classes.", "否则检测会与其他类别的目标相比较。"),
             text(
                 "Write the ids of {g} (many programs count from 0), or the name of the class as \"category\".",
                 "请使用 {g} 中的 ID（许多程序从 0 开始编号），或用 \"category\" 写明类别名称。",
