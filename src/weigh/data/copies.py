@@ -121,7 +121,7 @@ def find_near(
                 "near-duplicate",
                 text(
                     "Near duplicates were not looked for: {n} {w} are more than {m}. Identical ones were.",
-                    "未查找近似重复：{n} {w}超过上限 {m}。已检查完全相同的{k}。",
+                    "未查找近似副本：{n} {w}超过上限 {m}。已检查完全相同的{k}。",
                     n=len(examples),
                     m=limit,
                     w=noun.counted,

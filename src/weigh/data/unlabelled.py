@@ -89,7 +89,7 @@ def _problems(name: str, unlabelled: Examples, left: LeftOut) -> list[Problem]:
     if left.unreadable:
         sentence = sentence + text("{u} cannot be opened.", "{u} 份无法打开。", u=left.unreadable)
     if not left.searched:
-        sentence = sentence + text("There are too many to look for near copies.", "数量过多，未查找近似重复。")
+        sentence = sentence + text("There are too many to look for near copies.", "数量过多，未查找近似副本。")
     worth_a_look = left.inside or left.near or left.unreadable or not left.searched
     numbers: dict[str, float] = {
         "used": len(unlabelled),

@@ -131,15 +131,15 @@ QUESTIONS: dict[str, Question] = {
     "cleaned": Question(
         text(
             "Does the comparison stand when suspected labels and copies are left out?",
-            "去掉疑似标错的样本和重复样本后，比较结果还成立吗？",
+            "去掉疑似标错的样本和副本后，比较结果还成立吗？",
         ),
         yes=text(
             "The comparison stands when suspected labels and copies are left out",
-            "去掉疑似标错的样本和重复样本后，比较结果仍然成立",
+            "去掉疑似标错的样本和副本后，比较结果仍然成立",
         ),
         no=text(
             "The comparison does not stand when suspected labels and copies are left out",
-            "去掉疑似标错的样本和重复样本后，比较结果不再成立",
+            "去掉疑似标错的样本和副本后，比较结果不再成立",
         ),
     ),
     "generalisation:test": Question(

@@ -141,7 +141,7 @@ def _finding(
         "{l} {l:|example with a suspected label|examples with suspected labels} and {c} {c:|copy|copies} were left out of training and "
         "scoring ({r}). The difference between "
         "{a} and {b} was {x} with them ({s}) and is {y} without them ({t}).",
-        "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r}）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
+        "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个副本（{r}）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
         **values,
     )
     answer = _answer(verdict, same=same)
