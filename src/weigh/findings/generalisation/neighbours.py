@@ -155,7 +155,7 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
                 "The {n} examples in {g} groups are worth about {e} independent ones for the score of {c}. All intervals "
                 "here resample whole groups; an interval that counts examples would have to be {f} times as wide.",
                 "就 {c} 的得分而言，{g} 组共 {n} 个样本约相当于 {e} 个独立样本。这里的所有区间都按整组重抽样；"
-                "若按单个样本计算，区间应再乘以约 {f} 倍。",
+                "若按单个样本计算，区间应放宽到约 {f} 倍。",
                 n=n,
                 g=effect.n,
                 e=worth.format(0),
