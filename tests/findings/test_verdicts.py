@@ -216,7 +216,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "cost": {
         "yes": (
             "no other candidate needs less|the same network|the only candidate",
-            "没有其他候选方案比它更省|同一个网络|唯一运行过的候选方案",
+            "没有其他候选方案比它更省|同一个网络|只有 .* 有结果",
         ),
         "no": ("times as many", "倍"),
         "undecided": ("not recorded|No candidate", "并非所有|尚未选出"),

@@ -239,7 +239,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
         if len(fast) > 1 and own.predict_seconds is not None:
             sentence += text(
                 "No candidate is both faster and better than: {f} (by their scores alone, without intervals).",
-                "没有候选方案比以下各项更快且更好：{f}（只看得分，未考虑区间）。",
+                "没有候选方案比以下任何一项既更快又更好：{f}（只看得分，未考虑区间）。",
                 f=", ".join(row["candidate"] for row in fast),
             )
         measured["sentence"] = sentence._asdict()
