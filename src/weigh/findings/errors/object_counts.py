@@ -105,7 +105,7 @@ def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> 
     }
     sentence = text(
         "{c} counts {t} objects in a picture where {d} are drawn{o}",
-        "每张图片中标注了 {d} 个目标，{c} 数出 {t} 个{o}",
+        "平均每张图片标注了 {d} 个目标，{c} 数出 {t} 个{o}",
         c=evidence.label(reader),
         t=f"{whole.told:.1f}",
         d=f"{whole.drawn:.1f}",
@@ -114,7 +114,7 @@ def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> 
     sentence = text("{a}: {b}.", "{a}：{b}。", a=sentence, b=_surplus(whole.surplus))
     sentence += text(
         "The number of one picture is off by {a} in the mean, too many or too few.",
-        "单张图片的数目平均相差 {a} 个，偏多或偏少。",
+        "单张图片的数目平均相差 {a} 个（不论偏多还是偏少）。",
         a=_written(whole.off),
     )
     shown = [one for one in each if one.off.low is not None]
