@@ -127,7 +127,7 @@ def test_in_chinese(ranked, capsys):
     capsys.readouterr()
     assert main([*ranked[1], "--lang", "zh"]) == 0
     out = capsys.readouterr().out
-    assert "真正是这 2 个中最好的，概率为" in out
+    assert "真正是这 2 个中最好的，概率" in out
     assert "report.zh.html" in out
 
 

@@ -59,14 +59,14 @@ def find(results: Results) -> list[Finding]:
     }
     sentence = text(
         "{w} is truly the best of these {n} with a probability of {p} %. Taking it is expected to cost {r} against the truly best one.",
-        "{w} 真正是这 {n} 个中最好的，概率为{p} %。选用它，与真正最好的相比，预期损失 {r}。",
+        "{w} 真正是这 {n} 个中最好的，概率{p} %。选用它，与真正最好的相比，预期损失 {r}。",
         w=evidence.label(leader),
         n=len(evidence.rivals),
         p=text("more than 99", "超过 99")
         if p >= SURE
         else text("less than 1", "不到 1")
         if p < 1 - SURE
-        else f"{100 * p:.0f}",
+        else text("{x:.0f}", "为 {x:.0f}", x=100 * p),
         r=amount(loss),
     )
     sentence += _more_repeats(evidence, scores, loss, estimates)
