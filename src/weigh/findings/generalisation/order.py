@@ -275,7 +275,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         sentence
         + text(
             "That is no all-clear: a drop of {t} is not excluded.",
-            "但不能据此排除问题：如下幅度的下降尚不能全部排除：{t}。",
+            "但不能据此排除问题：如下幅度的下降（{t}）尚不能全部排除。",
             **values,
         ),
         "undecided",
