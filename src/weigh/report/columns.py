@@ -34,7 +34,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "regions": Text("regions", "区域数"),
     "audit": Text("check", "核对"),
     "auroc": Text("AUROC", "AUROC"),
-    "average_precision": Text("average precision", "平均精度"),
+    "average_precision": Text("average precision", "平均精确率"),
     "balanced_accuracy": Text("balanced accuracy", "平衡准确率"),
     "baseline": Text("baseline", "基线"),
     "before": Text("before", "之前"),

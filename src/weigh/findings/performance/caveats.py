@@ -72,7 +72,7 @@ def _of_few_pictures(evidence: Evidence, estimates: dict[str, Estimate]) -> Text
     estimates["too_high"] = scaled(too_high, evidence.metric, method="halves of the pictures")
     return text(
         "Average precision of so few pictures comes out too high, by about {b} on average: the interval reaches down further for it.",
-        "图片这么少时，平均精度往往偏高，平均约高 {b}；区间的下端已为此放宽。",
+        "图片这么少时，平均精确率往往偏高，平均约高 {b}；区间的下端已为此放宽。",
         b=amount(estimates["too_high"]),
     )
 
