@@ -173,7 +173,7 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     sentence = text(
         "On the further test sets it scores {l}",
         "在其他测试集上的得分：{l}",
-        l=join_texts([*parts, *([text("…", "等")] if len(drops) > LISTED else [])], ", ", "，"),
+        l=join_texts([*parts, *([text("…", "……")] if len(drops) > LISTED else [])], ", ", "，"),
     )
     if worse:
         estimates["sets_worse"] = count(worse, "sets")
