@@ -159,7 +159,8 @@ def _members(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estima
     listed = []
     for at, name in enumerate(_by_share(ensemble), 1):
         estimates[f"share_{at}"] = share(ensemble.members[name], method="share of the draws")
-        listed.append(f"{evidence.label(name)} ({estimates[f'share_{at}'].value:.0f} %)")
+        values = {"c": evidence.label(name), "p": estimates[f"share_{at}"].value}
+        listed.append(text("{c} ({p:.0f} %)", "{c}（{p:.0f} %）", **values))
     return join_texts(listed, ", ", "、")
 
 
