@@ -56,7 +56,7 @@ COLUMNS: dict[str, Text] = {
     "rank": text("#", "#"),
     "candidate": text("model", "模型"),
     "score": text("score", "得分"),
-    "p_best": text("P(best)", "最好的概率"),
+    "p_best": text("P(best)", "为最佳的概率"),
     "possibly_best": text("may be best", "可能最好"),
     "logme": text("LogME", "LogME"),
     "h_score": text("H-score", "H-score"),
