@@ -28,7 +28,7 @@ class PlacedKind(Kind):
     weighable = True
     unordered = text(
         "it compares how whole examples are told apart; pictures of one sequence or one stack are kept together by design.group_by",
-        "该检查比较的是对整个样本的区分；同一序列或同一图像堆栈的图片应通过 design.group_by 归为一组",
+        "该检查比较的是对整个样本的区分；同一序列或同一图像栈的图片应通过 design.group_by 归为一组",
     )
     most_pixels: int
 

@@ -57,7 +57,7 @@ class Spans(Kind):
     primary = "entity_f1"
     unaveraged = text(
         "what is recorded of a sentence is its likeliest sequence of tags, not the probabilities of all tags",
-        "记录的是句子最可能的标签序列，而不是所有标签的概率",
+        "记录的是句子最可能的标记序列，而不是所有标记的概率",
     )
     unasked: ClassVar = {"calibration": OF_TAGS, "errors:labels": OF_TAGS}
     counted = ENTITIES

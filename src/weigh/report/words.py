@@ -274,7 +274,7 @@ WORDS = {
     "data_fine": Text("The data checks found nothing to report.", "数据检查没有发现需要报告的问题。"),
     "detail": Text("More detail", "更多细节"),
     "environment": Text("Environment", "运行环境"),
-    "equivalence": Text("region of practical equivalence", "实际等效区间"),
+    "equivalence": Text("region of practical equivalence", "实际等效范围"),
     "estimates": Text("Numbers", "数字"),
     "evidence": Text("The evidence", "证据"),
     "examples": Text("Files concerned", "涉及的文件"),
@@ -335,7 +335,7 @@ WORDS = {
         "text with a hole is unlike those that a model knows. Asked about: the {t} hardest texts of each of these runs, up to {c} "
         "characters, their first {w} words.",
         "其中 {n} 条文本标出了起作用的词：逐个删去一词（Li、Monroe 与 Jurafsky {y}），看所预测类别的对数几率变化多少；"
-        "所用的是最佳方案第一次重复中未用该文本训练的那次运行。实线下划线和“+”表示该词把预测推向这一类，点线和“−”表示推离这一类。"
+        "所用的是优胜者第一次重复中未用该文本训练的那次运行。实线下划线和“+”表示该词把预测推向这一类，点线和“−”表示推离这一类。"
         "这解释的是模型，而不是真相：意思相同的词会互相掩盖，挖去一词的文本也不像模型见过的文本。"
         "只分析这些运行中各自最难的 {t} 条、不超过 {c} 个字符的文本，以及其中前 {w} 个词。",
     ),
