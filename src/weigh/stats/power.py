@@ -83,7 +83,7 @@ def smallest_detectable_difference(
         text("accuracy of about {a:.2f}", "准确率约为 {a:.2f}", a=accuracy),
         text(
             "two candidates disagree on whether {d:.0%} of the examples are right" + (" (a guess)" if guessed else ""),
-            "两个候选在 {d:.0%} 的样本上对错不一" + ("（估计值）" if guessed else ""),
+            "两个候选方案在 {d:.0%} 的样本上对错不一" + ("（猜测值）" if guessed else ""),
             d=disagreement,
         ),
         text(
