@@ -68,7 +68,7 @@ def _require_vectors(task: str) -> None:
     raise SpecError(
         text(
             "For {t} there is no single feature vector per {o}.",
-            "{t} 没有每{o}一个特征向量。",
+            "任务 {t} 中不存在与每{o}对应的单个特征向量。",
             t=task,
             o=MEDIA.get(TASKS.get(task).medium).noun.one,
         ),

@@ -76,7 +76,7 @@ def unfit(kind: Kind, target: np.ndarray, block: np.ndarray, folds: int) -> Text
     if expected.mean() < TYPICAL:
         return text(
             "blocks of {s} are too small to hold the classes",
-            "每块 {s} 个样本太小，容不下各个类别",
+            "每块只有 {s} 个样本，容不下各个类别",
             s=round(n / blocks),
         )
     first = blocks if target.ndim == 1 else 0  # every block has one class; what counts are the others

@@ -113,7 +113,7 @@ def features_of(
         raise ModelError(
             text(
                 "{a} has no single feature vector per {o}.",
-                "{a} 没有每{o}一个特征向量。",
+                "{a} 不能为每{o}给出单个特征向量。",
                 a=address,
                 o=examples.medium.noun.one,
             ),
