@@ -185,7 +185,7 @@ def _published(evaluation: Evaluation, head: Head) -> Text | None:
     if row.pixels != head.pixels:
         return sentence + text(
             "Here they are {q} pixels wide, so the two need not agree.",
-            "这里使用 {q} 像素，两者不必一致。",
+            "这里使用 {q} 像素，因此两者可能不一致。",
             q=head.pixels,
         )
     if head.top1.low is None:

@@ -47,7 +47,7 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
     )
     sentence = text(
         "The smallest difference it would find in 80 % of studies: about {d} points (of {m}).",
-        "在 80% 的研究中能发现的最小差异：约 {d} 个百分点（按{m}计）。",
+        "在 80 % 的研究中能发现的最小差异：约 {d} 个百分点（按{m}计）。",
         d=round(100 * detectable.difference, 1),
         m=text("balanced accuracy", "平衡准确率") if balanced else text("accuracy", "准确率"),
     )

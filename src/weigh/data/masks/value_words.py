@@ -79,7 +79,7 @@ def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Pr
     values = ", ".join(f"{value} ({name})" if name else value for value, name in shown.items())
     sentence = text(
         "Ignored pixels ({v}): {p} % of all; neither trained on nor scored.",
-        "忽略的像素（{v}）：占全部的 {p}%；不参与训练，也不计分。",
+        "忽略的像素（{v}）：占全部的 {p} %；不参与训练，也不计分。",
         v=values,
         p=f"{100 * share:.1f}",
     )
@@ -161,7 +161,7 @@ def unknown_values(
         "unknown-value",
         text(
             "{w} that are not in {s}: {k} ({l}), {p} {p:|pixel|pixels} in {m} {m:|mask|masks} ({q} % of all); ignored. Most of them: {v} in {f}.",
-            "{s} 中没有的{w}：{k} 种（{l}），涉及 {m} 个掩码的 {p} 个像素（占 {q}%），已忽略。最多的是 {f} 中的 {v}。",
+            "{s} 中没有的{w}：{k} 种（{l}），涉及 {m} 个掩码的 {p} 个像素（占 {q} %），已忽略。最多的是 {f} 中的 {v}。",
             w=Text("Colours", "颜色") if coloured else Text("Values", "数值"),
             s=source,
             k=len(rows),
@@ -194,7 +194,7 @@ def smoothed_masks(values: int, share: float, first: str) -> Problem:
         "smoothed-mask",
         text(
             "Masks of 0 and 255 with {k} values in between, {p} % of all pixels (first: {f}): {w}",
-            "0 与 255 的掩码中夹杂 {k} 种中间值，占全部像素的 {p}%（第一个：{f}）：{w}",
+            "0 与 255 的掩码中夹杂 {k} 种中间值，占全部像素的 {p} %（第一个：{f}）：{w}",
             k=values,
             p=f"{100 * share:.1f}",
             f=first,

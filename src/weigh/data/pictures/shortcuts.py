@@ -36,7 +36,7 @@ def find_shortcuts(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
             "shortcut",
             text(
                 "The class can be told from {w} alone: {p} % of the training pictures of a class, on average.",
-                "仅凭{w}就能判断类别：平均而言，每个类别的训练图片有 {p}% 可判断正确。",
+                "仅凭{w}就能判断类别：平均而言，每个类别的训练图片有 {p} % 可判断正确。",
                 w=name,
                 p=percent,
             ),
