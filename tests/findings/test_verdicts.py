@@ -85,7 +85,10 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "no": ("is preferred|it is worse|than chance would", "取更简单的|反而更差|超出偶然"),
         "undecided": ("not shown to be worth it", "尚无证据"),
     },
-    "choice": {"yes": ("with a probability of", "概率(为|超过|不到)"), "undecided": ("with a probability of", "概率(为|超过|不到)")},
+    "choice": {
+        "yes": ("with a probability of", "概率(为|超过|不到)"),
+        "undecided": ("with a probability of", "概率(为|超过|不到)"),
+    },
     "finalists": {"no": ("might have been better", "也可能更好")},
     "time": {"no": ("to keep to the budget", "为不超出预算")},
     "racing": {

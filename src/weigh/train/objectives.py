@@ -148,6 +148,8 @@ class Contrast:
         with autocast(self.setting.device, self.setting.precision):
             vectors = self.body(batch)
         if vectors.ndim != 2:
-            raise ModelError(text("The network has no single vector per picture.", "该网络不能为每张图片给出单个特征向量。"))
+            raise ModelError(
+                text("The network has no single vector per picture.", "该网络不能为每张图片给出单个特征向量。")
+            )
         first, second = self.head(vectors.float()).chunk(2)
         return self.criterion(first, second)
