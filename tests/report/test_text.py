@@ -171,6 +171,13 @@ def test_markdown_shows_hostile_names_as_text(language):
         assert HOSTILE[name] in words, name
 
 
+@pytest.mark.parametrize(("language", "written"), [("en", "*What it speaks about*: **"), ("zh", "*适用范围*：**")])
+def test_markdown_has_the_punctuation_of_its_language(language, written):
+    lines = render_markdown(example_file(), None, language=language).splitlines()
+    assert any(line.startswith(written) for line in lines)
+    assert language == "en" or not any("*: **" in line or "**. " in line for line in lines)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_escaped_markdown_is_one_paragraph_of_plain_text(words):

@@ -88,34 +88,40 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
     if heading:
         lines += [f"### {_text(finding.question.render(language))}", ""]
     badge = f"**{answer}** · " if answer else ""
+    colon, comma, semicolon = (say(mark, language) for mark in ("colon", "comma", "semicolon"))
     lines += [f"{badge}{_text(finding.sentence.render(language))}", ""]
     if finding.claim:
         claim, explained = CLAIMS[finding.claim].render(language), CLAIMS_EXPLAINED[finding.claim].render(language)
-        lines += [f"*{say('claim', language)}*: **{claim}**. {explained}", ""]
+        end = ". " if language == "en" else say("stop", language)
+        lines += [f"*{say('claim', language)}*{colon}**{claim}**{end}{explained}", ""]
     for key, estimate in finding.estimates.items():
         unit = unit_word(estimate.n_unit, str(estimate.n), language)
-        counted = (
-            f" ({estimate.n} {_text(unit)}; {_text(method_in_words(estimate.method, language))})" if estimate.n else ""
-        )
+        counted = f"{estimate.n} {_text(unit)}{semicolon}{_text(method_in_words(estimate.method, language))}"
         title = estimate_title(key, language)
-        lines.append(f"- {_text(title)}: {show_estimate(estimate, language)}{counted}")
+        aside = _aside(counted, language) if estimate.n else ""
+        lines.append(f"- {_text(title)}{colon}{show_estimate(estimate, language)}{aside}")
     for assumption in finding.assumptions:
         name, outcome = _text(assumption.name.render(language)), OUTCOMES[assumption.outcome].render(language)
-        detail = f" ({_text(assumption.detail.render(language))})" if assumption.detail else ""
-        lines.append(f"- {name}: **{outcome}**{detail}")
+        detail = _aside(_text(assumption.detail.render(language)), language) if assumption.detail else ""
+        lines.append(f"- {name}{colon}**{outcome}**{detail}")
     if lines[-1]:
         lines.append("")
     lines += _table(finding.table or _summary_rows(finding.figure), language)
     if finding.examples:
         shown = [f"`{visible_line(path).replace('`', chr(39))}`" for path in finding.examples[:FILES_SHOWN]]
         more = len(finding.examples) - len(shown)
-        tail = f", {say('files_more', language, n=more)}" if more else ""
-        lines += [f"{say('examples', language)}: {', '.join(shown)}{tail}", ""]
+        tail = f"{comma}{say('files_more', language, n=more)}" if more else ""
+        lines += [f"{say('examples', language)}{colon}{comma.join(shown)}{tail}", ""]
     if finding.next:
         lines += [*(f"- → {_text(sentence.render(language))}" for sentence in finding.next), ""]
     if finding.references:
-        lines += [f"{say('references', language)}: {'; '.join(_text(r) for r in finding.references)}", ""]
+        lines += [f"{say('references', language)}{colon}{semicolon.join(_text(r) for r in finding.references)}", ""]
     return lines
+
+
+def _aside(words: str, language: str) -> str:
+    """Words in brackets, as they follow others in this language."""
+    return f" ({words})" if language == "en" else f"（{words}）"
 
 
 def _summary_rows(figure: Figure | None) -> list[dict[str, Any]]:
