@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from weigh.findings.amounts import written_level
 from weigh.glue.table import GlueTable
 from weigh.glue.tasks import GLUE
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.report.markdown import escape_markdown
 from weigh.report.visible import visible_line
 from weigh.stats.estimate import Estimate
@@ -86,7 +86,7 @@ def _notes(table: GlueTable) -> list[Text]:
             text(
                 "Missing: {m}. The mean is over {k} of {n} tasks and is not GLUE's score.",
                 "缺少：{m}。均值只包含 {n} 项任务中的 {k} 项，不是 GLUE 总分。",
-                m=Text(*(", ".join(f"{t} ({w.render(g)})" for t, w in table.missing.items()) for g in ("en", "zh"))),
+                m=join_texts([text("{t} ({w})", "{t}（{w}）", t=t, w=w) for t, w in table.missing.items()], ", ", "、"),
                 k=len(table.scored),
                 n=len(GLUE),
             )

@@ -123,7 +123,7 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
         hint = text(
             "pictures without class folders; give the table that holds the labels{t}.",
             "图片没有按类别分文件夹；请提供含标签的表格{t}。",
-            t=f" ({tables[0]})" if tables else "",
+            t=text(" ({t})", "（{t}）", t=tables[0]) if tables else "",
         )
         return Recognised(None, hint, GIVE_LABELS)
     if not files and not folders:

@@ -134,7 +134,7 @@ def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:
         "{e}",
         "{z}",
         e=", ".join(f"'{name}'" for name in names) + (", …" if more else ""),
-        z="、".join(f"“{name}”" for name in names) + (" 等" if more else ""),
+        z="、".join(f"“{name}”" for name in names) + ("等" if more else ""),
     )
     return text(
         " and worst on {k} classes that all have {v} ({w})",
