@@ -186,7 +186,7 @@ def tell_passed(study: Path) -> None:
     notice(
         text(
             "The saved model is {a}. The study has results since by which {b} comes first, and its report speaks of that one. To save it: weigh run {s} --set output.refit=true",
-            "保存的模型是 {a}。此后的结果表明 {b} 更优，报告所说的也是后者。若要保存后者：weigh run {s} --set output.refit=true",
+            "保存的模型是 {a}。按此后的结果，排名第一的是 {b}，报告所说的也是后者。若要保存后者：weigh run {s} --set output.refit=true",
             a=saved,
             b=winner,
             s=shlex.quote(str(study)),
