@@ -219,8 +219,9 @@ def _check_size(table: PredictionTable) -> None:
         raise DataError(
             text(
                 "{m:.0f} million probabilities do not fit into memory.",
-                "{m:.0f} 百万个概率超出内存限度。",
+                "{h:.1f} 亿个概率超出内存限度。",
                 m=cells / 1e6,
+                h=cells / 1e8,
             ),
             do=text("Read fewer models or runs at a time.", "请减少每次读取的模型或运行数量。"),
         )
