@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+import weigh
 from weigh.language import Text, join_texts, text
 
 
@@ -37,3 +39,13 @@ def test_a_name_begins_no_line(name):
         "cat‹U+000A›[leak] planted；自己\n的",
     )
     assert text("{s}", "{s}", s=Text("our\nown", "自己\n的")) == ("our\nown", "自己\n的")
+
+
+def test_a_blank_stands_before_per_cent_in_chinese():
+    lines = [
+        f"{file.name}: {line.strip()}"
+        for file in Path(weigh.__file__).parent.rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if "%" in line and re.search("[\u4e00-\u9fff]", line) and re.search(r"\}%| \d+%", line)
+    ]
+    assert lines == []

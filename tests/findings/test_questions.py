@@ -84,6 +84,12 @@ def test_open_questions_are_open_in_both_languages(key):
         assert QUESTIONS[key].no is None
 
 
+@pytest.mark.parametrize("kind", DATA_QUESTIONS)
+def test_the_chinese_singular_stands_behind_each_or_the_same(kind):
+    """`Noun.one` has its measure word ("张图片"), which nothing else can come before."""
+    assert not re.search(r"(?<!每)(?<!同一)\{o\}", DATA_QUESTIONS[kind].zh)
+
+
 def test_an_answer_that_a_question_does_not_have_is_refused():
     for key, verdict in (("slices", "yes"), ("order:columns", "no"), ("data:clean", "yes")):
         with pytest.raises(ValueError, match="no answer"):
