@@ -40,7 +40,7 @@ def settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[
         few = text(
             "More repeats come first{s}: {r} {r:|run hardly shows|runs hardly show} how much runs differ, and that alone makes the interval {w:.1f} times "
             "as wide as it would be.",
-            "首先应增加重复次数{s}：{r} 次运行几乎看不出各次运行相差多少，仅此一项就使区间达到应有宽度的 {w:.1f} 倍。",
+            "首先应增加重复次数{s}：{r} 次运行几乎看不出各次运行相差多少，仅此一项就使区间宽度达到运行充足时的 {w:.1f} 倍。",
             r=difference.folds,
             w=settlement.widened,
             s=text(" ({s})", "（{s}）", s=evidence.more_repeats(difference.a, difference.b)) if ours else text("", ""),
@@ -97,20 +97,20 @@ def _more_examples(evidence: Evidence, difference: Difference, needed: float, *,
         "a": evidence.label(difference.a),
         "b": evidence.label(difference.b),
         "n": needed,
-        "u": text("groups", "组") if difference.estimate.n_unit == "groups" else text("examples", "个样本"),
+        "u": text("groups", "个同类的组") if difference.estimate.n_unit == "groups" else text("examples", "个同类样本"),
         "p": 80,
     }
     if equal:
         return text(
             "About {n:.0f} {u} of the same kind would show in {p} % of studies that {a} and {b} are practically equal, "
             "if the true difference is as small as the observed one.",
-            "如果真实差异与观测到的一样小，约需 {n:.0f} {u}（同类），才能在 {p} % 的研究中证实 {a} 与 {b} 实际相当。",
+            "如果真实差异与观测到的一样小，约需 {n:.0f} {u}，才能在 {p} % 的研究中证实 {a} 与 {b} 实际相当。",
             **values,
         )
     return text(
         "To tell {a} from {b} in {p} % of studies, about {n:.0f} {u} of the same kind would be needed, if the "
         "true difference is as large as the observed one.",
-        "如果真实差异与观测到的一样大，要在 {p} % 的研究中分出 {a} 与 {b} 的高下，约需 {n:.0f} {u}（同类）。",
+        "如果真实差异与观测到的一样大，要在 {p} % 的研究中分出 {a} 与 {b} 的高下，约需 {n:.0f} {u}。",
         **values,
     )
 
