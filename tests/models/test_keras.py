@@ -153,6 +153,22 @@ def test_what_keras_refuses_on_torch_is_not_listed():
         load("keras:NASNetMobile", pretrained=False)
 
 
+@pytest.mark.parametrize(("name", "licence"), [("MobileNetV2", "Apache-2.0"), ("MobileNetV3Small", "")])
+def test_the_licence_is_that_of_the_weights_and_unknown_where_keras_states_none(monkeypatch, name, licence):
+    from weigh.models.keras import source
+
+    built = source.application
+    monkeypatch.setattr(source, "application", lambda *names, **made: built(*names, **{**made, "pretrained": False}))
+    assert load(f"keras:{name}@size=64").facts()["licence"] == licence
+
+
+def test_no_licence_of_keras_is_written_for_weights_of_others():
+    from weigh.models.keras.source import LICENCES
+
+    assert set(LICENCES) < set(APPLICATIONS)
+    assert [LICENCES[name] for name in ("VGG16", "ResNet50", "DenseNet121")] == ["CC-BY-4.0", "MIT", "BSD-3-Clause"]
+
+
 @pytest.mark.parametrize(
     "last",
     [

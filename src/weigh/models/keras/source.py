@@ -60,6 +60,15 @@ APPLICATIONS = {
        {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "S": 384, "M": 480, "L": 480}.items()},
     **{f"ConvNeXt{n}": _Known(224, INSIDE) for n in ("Tiny", "Small", "Base", "Large", "XLarge")},
 }  # fmt: skip
+# Of the weights, as the documentation of keras.applications states them; where it states none, none is known. A licence of Keras is not that of weights.
+LICENCES = {
+    **dict.fromkeys(("VGG16", "VGG19"), "CC-BY-4.0"),
+    **dict.fromkeys(("Xception", "ResNet50", "ResNet101", "ResNet152"), "MIT"),
+    **dict.fromkeys(
+        ("InceptionV3", "InceptionResNetV2", "MobileNet", "MobileNetV2", "NASNetMobile", "NASNetLarge"), "Apache-2.0"
+    ),
+    **dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), "BSD-3-Clause"),
+}
 UNLISTED = ("NASNetMobile",)  # Keras refuses to build it on torch, in words of its own
 STEPS = {"ops.Multiply": "Mul", "ops.Divide": "Div", "ops.TrueDivide": "Div", "ops.Subtract": "Sub", "ops.Add": "Add"}
 CLOSE = 1e-4  # greatest difference between both networks, as a share of the greatest number
@@ -142,7 +151,8 @@ def _from_applications(address: Address, weights: Path | None, *, pretrained: bo
     preparation = scaled_as(values, size, SCALINGS, address.written)
     made_with = {"size": size, "pretrained": pretrained and weights is None, "offline": offline}
     reference, files = application(address.name, address.written, head=True, **made_with)
-    provenance = Provenance("hub", f"keras.applications.{address.name}", licence="Apache-2.0", files=files)
+    licence = LICENCES.get(address.name, "")
+    provenance = Provenance("hub", f"keras.applications.{address.name}", licence=licence, files=files)
     if weights is not None:
         provenance = Provenance("file", weights.name, files=(weights.resolve(),))
     blue_first = values == BLUE_FIRST
