@@ -182,3 +182,45 @@ def test_onnx_says_what_is_missing(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match="onnx"):
         export_onnx(folder, tmp_path / "model.onnx")
+
+
+def difference(name: str, ours: list[float], theirs: list[float]):
+    """What is found between torch that answers `ours` and a file that answers `theirs`, of three examples."""
+    from weigh.saved.onnx_file import _difference
+
+    def answering(rows):
+        return (torch.tensor(ours, dtype=torch.float32)[: len(rows)],)
+
+    class Session:
+        def run(self, _names, fed):
+            return [np.array(theirs, np.float32)[: len(fed["pictures"])]]
+
+    return _difference(answering, Session(), {"pictures": torch.zeros(3, 1)}, [name])
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.5], 0.5),
+        ([1.0, 2.0, 3.0], [NAN, NAN, NAN], INF),
+        ([1.0, 2.0, 3.0], [1.0, 2.0, INF], INF),
+        ([NAN, -INF, 3.0], [NAN, -INF, 3.0], 0.0),
+        ([1.0, 2.0, 3.0], [1.0], INF),
+    ],
+)
+def test_an_onnx_file_without_numbers_does_not_pass_for_equal(ours, theirs, expected):
+    assert difference("logits", ours, theirs).judged == expected
+    assert (difference("value", ours, theirs).judged > 0.01) is (expected > 0)
+
+
+@pytest.mark.parametrize(("size", "agrees"), [(3e5, True), (3e-5, False)])
+def test_numbers_of_any_unit_are_compared_as_shares_of_the_greatest(size, agrees):
+    """Prices differ by more than a hundredth where single precision rounds; shares of a gram by less where the file is wrong."""
+    from weigh.saved.onnx_file import MOST_APART
+
+    off = 1e-7 * size if agrees else 0.5 * size
+    assert (difference("value", [size] * 3, [size + off] * 3).judged < MOST_APART) is agrees
+    assert (difference("logits", [size] * 3, [size + off] * 3).judged < MOST_APART) is not agrees

@@ -33,6 +33,8 @@ from weigh.saved.model import SavedModel, load_saved
 __all__ = ["Graph", "export_onnx", "facts_of", "free_dimensions", "plain_inputs", "require_onnx", "write_graph"]
 
 SIDES = {1: "length", 2: "height", 3: "width"}  # names of dimensions that are free
+MOST_APART = 1e-2  # `Apart.judged` from which on a file is not that of the model
+LEAST_NUMBER = 1e-12  # least size of the numbers that a difference is a share of
 
 
 class _Answering(nn.Module):
@@ -78,6 +80,22 @@ class Graph(NamedTuple):
     step: int
     names: list[str]
     metadata: dict[str, str]
+
+
+class Apart(NamedTuple):
+    """How far the outputs of a file are from those of torch; infinite where only one of both is a number, or their shapes differ.
+
+    Attributes:
+        most: The greatest difference of any output, in its own unit.
+        judged: The same, of the output `value` as a share of the greatest one: the unit of labels may be anything.
+    """
+
+    most: float
+    judged: float
+
+    def and_also(self, other: Apart) -> Apart:
+        """The greater of both."""
+        return Apart(max(self.most, other.most), max(self.judged, other.judged))
 
 
 def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
@@ -155,7 +173,7 @@ def write_graph(graph: Graph, path: Path) -> float:
     """
     import onnxruntime
 
-    def checked(written: Path, inputs: dict[str, torch.Tensor]) -> float:
+    def checked(written: Path, inputs: dict[str, torch.Tensor]) -> Apart:
         # the session is let go at the end: Windows could not move its files
         session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
         return _difference(graph.answering, session, inputs, graph.names)
@@ -164,7 +182,7 @@ def write_graph(graph: Graph, path: Path) -> float:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=WRITING, dir=path.parent) as beside:
             written = Path(beside) / path.name
-            difference = np.inf
+            apart = Apart(np.inf, np.inf)
             if graph.step > 1:
                 with suppress(
                     Exception
@@ -173,12 +191,12 @@ def write_graph(graph: Graph, path: Path) -> float:
                         name: value[:, :, : 2 * graph.step, : 3 * graph.step] for name, value in graph.inputs.items()
                     }
                     _write_any_size(graph, written)
-                    difference = checked(written, smaller)
+                    apart = checked(written, smaller)
             try:
-                if not difference < 1e-2:
+                if not apart.judged < MOST_APART:
                     _write(graph, written)
-                    difference = 0.0
-                difference = max(difference, checked(written, graph.inputs))
+                    apart = Apart(0.0, 0.0)
+                apart = apart.and_also(checked(written, graph.inputs))
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # of torch, onnx or onnxruntime: layers that they cannot write
@@ -190,12 +208,12 @@ def write_graph(graph: Graph, path: Path) -> float:
                     ),
                     do=WITH_WEIGH,
                 ) from error
-            if not difference < 1e-2:
+            if not apart.judged < MOST_APART:
                 raise ModelError(
                     text(
                         "The exported model differs from torch by {d}.",
                         "导出的模型与 torch 相差 {d}。",
-                        d=f"{difference:.2g}",
+                        d=f"{apart.most:.2g}",
                     ),
                     text("Its answers would not be those that were measured.", "它的回答将与评估过的不同。"),
                     WITH_WEIGH,
@@ -205,7 +223,7 @@ def write_graph(graph: Graph, path: Path) -> float:
             ):  # beyond 2 GB weights lie in a second file
                 with replacing(path.parent / file.name) as temporary:
                     os.replace(file, temporary)
-    return difference
+    return apart.most
 
 
 def _names_of_outputs(saved: SavedModel) -> list[str]:
@@ -253,17 +271,30 @@ def _write(graph: Graph, path: Path) -> None:
     program.save(str(path))
 
 
-def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Tensor], names: list[str]) -> float:
-    """The greatest difference of any output between torch and the file."""
-    difference = 0.0
-    for n in (1, 3):  # another batch size than the exported one
+def _difference(answering: nn.Module, session: Any, inputs: dict[str, torch.Tensor], names: list[str]) -> Apart:
+    """The greatest difference of any output between torch and the file; where both say the same of what is no number, that is none."""
+    apart, unit = Apart(0.0, 0.0), 1.0
+    for n in (3, 1):  # another batch size than the exported one
         some = {name: value[:n] for name, value in inputs.items()}
         with torch.inference_mode():
             expected = [value.numpy() for value in answering(*some.values())]
+        if n > 1 and names == ["value"]:
+            unit = max(float(np.abs(expected[0][np.isfinite(expected[0])]).max(initial=0.0)), LEAST_NUMBER)
         got = session.run(names, {name: value.numpy() for name, value in some.items()})
         pairs = [(a, b) for name, a, b in zip(names, expected, got, strict=True) if name != "label"]
-        difference = max([difference, *(float(np.abs(a - b).max()) for a, b in pairs)])
-    return difference
+        most = max(_farthest(a, b) for a, b in pairs)
+        apart = apart.and_also(Apart(most, most / unit))
+    return apart
+
+
+def _farthest(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The greatest difference of two arrays; infinite where their shapes differ or only one of both is a number."""
+    if ours.shape != theirs.shape:
+        return np.inf
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(invalid="ignore"):
+        distance = np.where(same, 0.0, np.abs(ours.astype(np.float64) - theirs))
+    return float(np.where(np.isnan(distance), np.inf, distance).max(initial=0.0))
 
 
 def facts_of(meaning: Meaning) -> dict[str, Any]:
