@@ -12,7 +12,7 @@ from tests.text_models import save_tiny_encoder, write_reviews
 from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
 from weigh.media import medium_named
-from weigh.report.effects import Effects, marked
+from weigh.report.effects import Effects, effects_sentence, marked
 from weigh.run import Outcome
 from weigh.study import Study
 from weigh.train.words import ASKED, LONGEST, WORDS, add_words, pieces
@@ -127,6 +127,16 @@ def test_the_page_says_the_limits_of_the_method():
         assert "{" not in said
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_text_of_one_word_is_not_said_to_have_been_asked_about(language):
+    outcome, _ = weigh_words(["terrible"], [0], {"terrible": 3.0})
+    (one,) = outcome.words
+    assert one["words"] == []
+    assert effects_sentence(Effects("good", []), ("terrible",), language) == ""
+    tried = effects_sentence(Effects("good", [(0, 0, 1, 0.01)]), ("a great film",), language)
+    assert ("taken out" in tried) or ("删去" in tried)
+
+
 # ---- marks
 
 
@@ -180,7 +190,7 @@ def test_the_first_repeat_is_asked_and_recorded(study):
 
 
 def test_the_page_shows_the_words_and_nothing_acts(study):
-    for name, said in (("report.html", "Words marked in"), ("report.zh.html", "标出了起作用的词")):
+    for name, said in (("report.html", "words were taken out"), ("report.zh.html", "标出了起作用的词")):
         page = (study.folder / name).read_text("utf-8")
         assert said in page
         assert '<mark class="for-' in page or '<mark class="against-' in page

@@ -70,7 +70,9 @@ def effects_by_path(results: Results) -> dict[str, Effects]:
 
 
 def effects_sentence(effects: Effects, texts: Sequence[str], language: str) -> str:
-    """The strongest words as text, for readers who cannot see the marks."""
+    """The strongest words as text, for readers who cannot see the marks; "" of a text from which none was taken out, since it has a single one."""
+    if not effects.words:
+        return ""
     parts = []
     for sign, key in ((1, "words_for"), (-1, "words_against")):
         words = [

@@ -329,19 +329,19 @@ WORDS = {
     "other_language": Text("中文版：report.zh.html", "English version: report.html"),
     "lines": Text("Examples concerned", "涉及的样本"),
     "words_marked": Text(
-        "Words marked in {n} of these texts: taken out one at a time (Li, Monroe & Jurafsky {y}), they changed the log odds of the predicted "
-        "class, in the winner's run of the first repeat that had not trained on the text. An underline with a plus: pushed towards that "
+        "From {n} of these texts words were taken out, one at a time (Li, Monroe & Jurafsky {y}); marked are those that changed the log odds of the "
+        "predicted class, in the winner's run of the first repeat that had not trained on the text. An underline with a plus: pushed towards that "
         "class; dots with a minus: away from it. This explains the model and not the truth: words that say the same hide each other, and a "
         "text with a hole is unlike those that a model knows. Asked about: the {t} hardest texts of each of these runs, up to {c} "
         "characters, their first {w} words.",
-        "其中 {n} 条文本标出了起作用的词：逐个删去一词（Li、Monroe 与 Jurafsky {y}），看所预测类别的对数几率变化多少；"
+        "从其中 {n} 条文本中逐个删去一词（Li、Monroe 与 Jurafsky {y}），看所预测类别的对数几率变化多少，并标出了起作用的词；"
         "所用的是优胜者第一次重复中未用该文本训练的那次运行。实线下划线和“+”表示该词把预测推向这一类，点线和“−”表示推离这一类。"
         "这解释的是模型，而不是真相：意思相同的词会互相掩盖，挖去一词的文本也不像模型见过的文本。"
         "只分析这些运行中各自最难的 {t} 条、不超过 {c} 个字符的文本，以及其中前 {w} 个词。",
     ),
     "words_for": Text("towards “{c}”: {w}", "推向“{c}”：{w}"),
     "words_against": Text("away from “{c}”: {w}", "推离“{c}”：{w}"),
-    "words_none": Text("no single word changed the prediction noticeably", "没有哪个词能单独明显改变预测"),
+    "words_none": Text("no word taken out changed the prediction noticeably", "删去的词都没有单独明显改变预测"),
     "texts_shown": Text("The first {n}; all {all} are listed below.", "以下为前 {n} 条，全部 {all} 条列在下面。"),
     "picture_of": Text("picture {path}", "图片 {path}"),
     "picture_given": Text("labelled {given}", "标注为 {given}"),
