@@ -116,3 +116,22 @@ def test_a_busy_machine_is_said(delay, busy):
     said = finding.measured["sentence"]
     assert ("busy with other work" in said["en"]) == ("正忙于其他任务" in said["zh"]) == busy
     assert ("6.30" in said["en"]) == ("6.30" in said["zh"]) == busy
+
+
+def test_a_prediction_says_what_is_counted():
+    (finding,) = find(study(2.0))
+    said = finding.measured["sentence"]
+    assert "without reading and preparing the example" in said["en"]
+    assert "不含样本的读取和预处理" in said["zh"]
+    (counted,) = find(study(2.0, models={name: {**facts, "weights": "none"} for name, facts in MODELS.items()}))
+    assert "cutting the text into words included" in counted.measured["sentence"]["en"]
+
+
+@pytest.mark.parametrize(("device", "of_one_thread"), [("cpu", True), ("cuda", False)])
+def test_times_of_an_accelerator_are_not_those_of_one_thread(device, of_one_thread):
+    results = study()
+    (finding,) = find(
+        replace(results, records=tuple(replace(r, environment={"device": device}) for r in results.records))
+    )
+    assert finding.figure is not None
+    assert ("one thread" in finding.figure.fields["predict_milliseconds"].en) is of_one_thread

@@ -79,9 +79,9 @@ def find(results: Results) -> list[Finding]:
             sentence=sentence,
             estimates=estimates,
             candidates=[c.candidate.id for c in costs],
-            figure=_figure(costs, metric.title, greater_is_better=metric.greater_is_better),
+            figure=_figure(costs, metric.title, _unit_of_time(results), greater_is_better=metric.greater_is_better),
             table=[_row(c) for c in costs],
-            measured=_measured(costs, own, greater_is_better=metric.greater_is_better),
+            measured=_measured(results, costs, own, greater_is_better=metric.greater_is_better),
         )
     ]
 
@@ -202,7 +202,32 @@ def front(costs: Sequence[float | None], scores: Sequence[float], *, greater_is_
     ]
 
 
-def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -> dict[str, Any]:
+def _unit_of_time(results: Results) -> Text:
+    """The title of the axis: of an accelerator time is read by the clock, of a processor it is that of one thread."""
+    if any(run.environment.get("device", "cpu") != "cpu" for run in results.records):
+        return text("milliseconds for each prediction", "每次预测毫秒数")
+    return text("milliseconds for each prediction, one thread", "每次预测毫秒数（单线程）")
+
+
+def _on_predicting(results: Results, own: Cost) -> Text:
+    """How long a prediction takes, and what is counted: reading and preparing an example may take longer than a small network."""
+    assert own.predict_seconds is not None
+    milliseconds = _short(1000 * own.predict_seconds)
+    if results.models.get(own.candidate.model, {}).get("weights") == "none":  # words are counted, there is no network
+        return text(
+            "A prediction takes {p} milliseconds of one thread, cutting the text into words included.",
+            "每次预测耗时 {p} 毫秒（单线程，含文本切分）。",
+            p=milliseconds,
+        )
+    return text(
+        "A prediction takes {p} milliseconds: the network alone, in small batches, without reading and preparing the example (on a processor the time of "
+        "one thread; candidates with the same network share the least reading).",
+        "每次预测耗时 {p} 毫秒：仅指网络本身，按小批计算，不含样本的读取和预处理（在处理器上按单线程计；网络相同的候选方案共用最小的一次读数）。",
+        p=milliseconds,
+    )
+
+
+def _measured(results: Results, costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -> dict[str, Any]:
     on_front = front([c.predict_seconds for c in costs], [c.score for c in costs], greater_is_better=greater_is_better)
     rows = [
         {
@@ -218,21 +243,17 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
     measured: dict[str, Any] = {"figure_rows": rows}
     if own is not None and own.train_seconds is not None:
         sentence = text(
-            "On this machine a run of {w} trained for {t} {t:|second|seconds} (median).",
-            "在本机上，{w} 每次训练耗时 {t} 秒（中位数）。",
+            "On the machine that ran the study a run of {w} trained for {t} {t:|second|seconds} (median).",
+            "在运行研究的机器上，{w} 每次训练耗时 {t} 秒（中位数）。",
             w=own.candidate.label,
             t=_short(own.train_seconds),
         )
         if own.predict_seconds is not None:
-            sentence += text(
-                "A prediction takes {p} milliseconds (on a processor those of one thread; candidates with the same network share the least reading).",
-                "每次预测耗时 {p} 毫秒（在处理器上按单线程计；网络相同的候选方案共用最小的一次读数）。",
-                p=_short(1000 * own.predict_seconds),
-            )
+            sentence += _on_predicting(results, own)
         if own.delay is not None and own.delay > BUSY:
             sentence += text(
-                "The machine was busy with other work: by the clock a pass took {d} times as long. Times of training are too long by as much.",
-                "测量时本机正忙于其他任务：按时钟计，一次前向计算耗时为正常的 {d} 倍；训练时间也相应偏长。",
+                "The machine was busy with other work: by the clock a pass took {d} times as long. Times of training may be too long as well.",
+                "测量时该机器正忙于其他任务：按时钟计，一次前向计算耗时为正常的 {d} 倍；训练时间也可能偏长。",
                 d=_short(own.delay),
             )
         fast = [row for row in rows if row["front"]]
@@ -246,7 +267,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
     return measured
 
 
-def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figure:
+def _figure(costs: list[Cost], title: Text, unit_of_time: Text, *, greater_is_better: bool) -> Figure:
     on_front = front([c.macs for c in costs], [c.score for c in costs], greater_is_better=greater_is_better)
     return Figure(
         kind="front",
@@ -256,7 +277,7 @@ def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figur
             "candidate": text("candidate", "候选方案"),
             "score": title,
             "macs": text("multiply-adds", "乘加运算次数"),
-            "predict_milliseconds": text("milliseconds for each prediction, one thread", "每次预测毫秒数（单线程）"),
+            "predict_milliseconds": unit_of_time,
             "front": text("on the front", "在前沿上"),
         },
         options={"measured_rows": "figure_rows", "x": "predict_milliseconds", "fallback_x": "macs"},

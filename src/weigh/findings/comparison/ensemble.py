@@ -207,8 +207,9 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
     if len(passes) < len(costs) or len(trained) < len(costs):
         return {}
     sentence = text(
-        "On this machine a prediction by all {k} members takes {p} {p:|millisecond|milliseconds}, and a training of each took {t} {t:|second|seconds} in all (medians).",
-        "在本机上，{k} 个成员全部预测一次耗时 {p} 毫秒；每个成员各训练一次共耗时 {t} 秒（中位数）。",
+        "On the machine that ran the study a prediction by all {k} members takes {p} {p:|millisecond|milliseconds}, one after the other, of networks without "
+        "reading and preparing the example; a training of each took {t} {t:|second|seconds} in all (medians, added up).",
+        "在运行研究的机器上，{k} 个成员依次预测一次共耗时 {p} 毫秒（网络不计样本的读取和预处理）；每个成员各训练一次共耗时 {t} 秒（中位数之和）。",
         k=len(costs),
         p=_three_digits(1000 * sum(passes)),
         t=_three_digits(sum(trained)),
