@@ -201,6 +201,7 @@ def test_the_card_is_read_by_the_hub():
     (found,) = card.data.eval_results
     assert found.metric_value == 0.846
     assert found.metric_args["interval"] == [0.829, 0.862]
+    assert found.dataset_type == "weigh-study", "nobody said that the data are private"
     assert "<script" not in card.text.replace("&lt;script", "")
     front = yaml.safe_load(written.split("---\n")[1])
     assert set(front) <= {"library_name", "pipeline_tag", "tags", "license", "model-index"}
@@ -213,6 +214,31 @@ def test_the_card_takes_facts_by_model_and_names_other_licences():
     )
     front = yaml.safe_load(written.split("---\n")[1])
     assert (front["license"], front["license_name"]) == ("other", "Our own: v2")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("yes", "can then be taken at face value for data"),
+        ("no", "too far off even then"),
+        ("undecided", "is undecided"),
+    ],
+)
+def test_the_card_says_of_probabilities_what_the_report_found(verdict, said):
+    file = example_file()
+    whole = Estimate(value=0.03)
+    found = file.findings[0].model_copy(
+        update={
+            "id": "calibration", "kind": "calibration", "verdict": verdict,
+            "estimates": {"temperature": Estimate(value=1.6), "calibration_error_before": whole},
+        }
+    )  # fmt: skip
+    others = [finding for finding in file.findings if finding.kind != "calibration"]
+    written = model_card(
+        FindingsFile(study=file.study, findings=[*others, found]), example_results(), facts={"temperature": 1.6}
+    )
+    (line,) = (line for line in written.splitlines() if line.startswith("Logits are divided by the temperature"))
+    assert said in line
 
 
 @pytest.mark.parametrize(

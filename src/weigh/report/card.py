@@ -50,6 +50,10 @@ LICENCES = (
     "openrail",
 )
 CLASSES_LISTED = 200
+AT_FACE_VALUE = {  # the verdict of the finding on calibration
+    "yes": "by this study the probabilities can then be taken at face value for data like these",
+    "no": "by this study the probabilities are too far off even then: they rank, and are not to be taken at face value",
+}
 OF_PROBABILITIES = ("temperature", "decision", "bias")  # facts that say nothing where answers have no probabilities
 
 
@@ -104,7 +108,9 @@ def average_card(file: FindingsFile, results: Results) -> str:
     lines += ["", "## Use", "", "```", use, "```", ""]
     lines += ["Each member lies in a folder of its own, as a saved winner does; config.json names them."]
     if results.examples.kind.probable:
-        lines += ["Their probabilities are averaged as trained, then calibrated with the temperature of the average."]
+        lines += [
+            "Their probabilities are averaged as trained; the logits of the average are then divided by its temperature."
+        ]
     return f"---\n{head}---\n\n" + "\n".join(lines) + "\n"
 
 
@@ -165,6 +171,11 @@ def _index_of_average(file: FindingsFile, results: Results) -> list[dict[str, An
     return _rows(results, [("cross-validation", estimates.get("score")), ("test", estimates.get("test"))])
 
 
+def _dataset(source: str) -> str:
+    """The data set on the hub that was named as such; of others nobody said whether they are private."""
+    return visible_line(source.removeprefix("hub:")) if source.startswith("hub:") else "weigh-study"
+
+
 def _rows(results: Results, scores: Sequence[tuple[str, Estimate | None]]) -> list[dict[str, Any]]:
     rows = []
     for split, estimate in scores:
@@ -174,7 +185,7 @@ def _rows(results: Results, scores: Sequence[tuple[str, Estimate | None]]) -> li
             {
                 "task": {"type": results.spec.task},
                 "dataset": {
-                    "type": "private",
+                    "type": _dataset(results.spec.data.train),
                     "name": visible_line(results.name),
                     "split": split,
                     "revision": results.examples.fingerprint or None,
@@ -286,8 +297,14 @@ def _short(value: Any) -> str:
 def _of_temperature(file: FindingsFile) -> str:
     """What the temperature of the saved model was fitted on, and whether that was judged."""
     calibration = next((finding for finding in file.findings if finding.kind == "calibration"), None)
-    estimates = {} if calibration is None else calibration.estimates
-    if "temperature" not in estimates or "calibration_error_before" in estimates:
-        return "Probabilities are calibrated with the temperature below."
-    judged = "judged on the test part" if "calibration_error_test" in estimates else "not judged on others"
-    return f"Probabilities are divided by the temperature below, which was fitted on the examples of one fold and {judged}."
+    if calibration is None or "temperature" not in calibration.estimates:
+        return "Logits are divided by the temperature below."
+    if "calibration_error_before" in calibration.estimates:
+        found = AT_FACE_VALUE.get(
+            calibration.verdict, "whether the probabilities can then be taken at face value is undecided"
+        )
+        return (
+            f"Logits are divided by the temperature below, which was fitted on predictions for held-out folds; {found}."
+        )
+    judged = "judged on the test part" if "calibration_error_test" in calibration.estimates else "not judged on others"
+    return f"Logits are divided by the temperature below, which was fitted on the examples of one fold and {judged}."
