@@ -216,3 +216,31 @@ def test_what_is_no_such_file_is_refused(tmp_path, held):
 
 def test_the_honest_file_is_read(honest):
     assert load_model(f"keras:{honest}", pretrained=True, offline=True).width() == 4
+
+
+def two_inputs(layers):
+    pictures, number = keras.Input((16, 16, 3)), keras.Input((2,))
+    vector = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(pictures))
+    return keras.Model([pictures, number], layers.Dense(3)(layers.Concatenate()([vector, number])))
+
+
+def two_heads(layers, *, apart: bool):
+    pictures = keras.Input((16, 16, 3))
+    vector = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(pictures))
+    parts = [layers.Dense(width)(vector) for width in (5, 7)] if apart else [vector, vector]
+    return keras.Model(pictures, [layers.Dense(2)(part) for part in parts])
+
+
+@pytest.mark.parametrize("made", [two_inputs, lambda layers: two_heads(layers, apart=True)], ids=["inputs", "heads"])
+def test_more_inputs_than_pictures_and_heads_of_their_own_are_said(tmp_path, made):
+    made(keras.layers).save(tmp_path / "several.keras")
+    with pytest.raises(ModelError) as caught:
+        load_model(f"keras:{tmp_path / 'several.keras'}@values=0..255", pretrained=True, offline=True)
+    assert "pictures as its only input" in caught.value.render("en")
+    assert "part.keras" in caught.value.render("zh")
+
+
+def test_heads_on_the_same_vector_leave_no_doubt(tmp_path):
+    two_heads(keras.layers, apart=False).save(tmp_path / "shared.keras")
+    model = load_model(f"keras:{tmp_path / 'shared.keras'}@values=0..255", pretrained=True, offline=True)
+    assert model.width() == 3

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
+from weigh.errors import ModelError
 from weigh.language import Text, text
 from weigh.models.address import Address
 from weigh.models.keras.network import Vector
@@ -23,7 +24,27 @@ __all__ = ["frozen_features"]
 def frozen_features(
     address: Address, reference: Reference, preparation: Preprocessing, provenance: Provenance, reason: Text, *, blue_first: bool = False
 ) -> Pretrained:  # fmt: skip
-    """Features that Keras computes."""
+    """Features that Keras computes.
+
+    Raises:
+        ModelError: The model takes more than pictures, or has several outputs with heads of their own.
+    """
+    if not reference.single:
+        raise ModelError(
+            text(
+                "{a} is not a network with pictures as its only input and with one output.",
+                "{a} 不是只以图片为输入、且只有一个输出的网络。",
+                a=address.written,
+            ),
+            text(
+                "weigh gives it pictures and nothing else, and cannot know which of several outputs is meant.",
+                "weigh 只向它提供图片，也无法判断多个输出中该用哪一个。",
+            ),
+            text(
+                "Save the part that is meant as a model of its own: keras.Model(model.inputs[0], model.get_layer('NAME').output).save('part.keras')",
+                "请把所需的部分另存为一个模型：keras.Model(model.inputs[0], model.get_layer('名称').output).save('part.keras')",
+            ),
+        )
     notice(
         text(
             "{a} is not trained, it gives frozen features: {r}.",

@@ -70,6 +70,18 @@ class Reference:
         computed = torch.from_numpy(np.array(_numpy(outputs))).to(pictures.device)
         return computed.permute(0, 3, 1, 2) if computed.ndim == 4 else computed
 
+    @property
+    def single(self) -> bool:
+        """Whether pictures are all that enters, and one vector is meant: one output, or dense layers on the same one. Not of a model that knows no input."""
+        try:
+            inputs, outputs = list(self.model.inputs), list(self.model.outputs)
+        except (AttributeError, ValueError):  # of a sequential model that was never built: it has no numbers either
+            return False
+        if len(inputs) != 1 or len(outputs) < 2:
+            return len(inputs) == len(outputs) == 1
+        ends = [output._keras_history.operation for output in outputs]
+        return all(type(end).__name__ == "Dense" for end in ends) and len({id(end.input) for end in ends}) == 1
+
     def without_head(self) -> Reference:
         """Up to what enters its last dense layer."""
         last = self.model.layers[-1]
