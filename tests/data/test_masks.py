@@ -135,6 +135,8 @@ def test_a_class_that_the_file_gives_away_is_said(tmp_path, how):
         second(tmp_path / "b" / f"b{i}.png", 50 + i)
     (problem,) = _shortcuts(tmp_path)
     assert word in problem.sentence.en
+    assert "may learn" in problem.why.en, "that a network does was not measured"
+    assert "traces of what they were" in problem.do.en
     assert problem.numbers["percent"] >= 90
     assert problem.severity == "warning"
 

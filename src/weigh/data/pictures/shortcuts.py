@@ -1,6 +1,6 @@
 """Whether the class can be told from the file alone: its size, its format, colour or grey.
 
-Before it: facts on every picture (`facts.py`). After it: the checks warn; a network would learn the difference too.
+Before it: facts on every picture (`facts.py`). After it: the checks warn; a network may learn the difference too.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ def find_shortcuts(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
                 p=percent,
             ),
             why=text(
-                "A network learns whatever tells the classes apart; its score then says nothing about pictures made in another way.",
-                "网络会学习任何能区分类别的线索；这样的得分不能说明它在以其他方式获得的图片上的表现。",
+                "A network may learn whatever tells the classes apart; if it does, its score says nothing about pictures made in another way.",
+                "网络可能学到任何能区分类别的线索；若是如此，得分就不能说明它在以其他方式获得的图片上的表现。",
             ),
             do=text(
-                "Bring all pictures to one size, format and colour, or test on pictures of another source: --set data.shifted.other=FOLDER",
-                "请统一所有图片的尺寸、格式和颜色，或用其他来源的图片测试：--set data.shifted.other=文件夹",
+                "Test on pictures of another source: --set data.shifted.other=FOLDER. To bring all pictures to one size, format and colour is not enough to "
+                "be sure: traces of what they were may stay in their pixels.",
+                "请用其他来源的图片测试：--set data.shifted.other=文件夹。仅统一尺寸、格式和颜色并不能保证解决问题：原来的差别可能在像素中留下痕迹。",
             ),
             numbers={"percent": percent},
         )
