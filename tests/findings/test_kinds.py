@@ -96,6 +96,19 @@ def test_residuals_are_those_of_the_mean_prediction():
     assert "texts below" in found.next[0].en
 
 
+def test_small_errors_beside_a_huge_one_are_not_written_as_none():
+    target = np.linspace(1, 5, 100)
+    answers = target + 0.0015
+    answers[7] += 10_000
+    results = make_results(
+        {"a": answers[None, :, None]}, target, classes=(), texts=[(f"s{i}",) for i in range(100)], task="text-regression",
+        metrics={"primary": "mae"},
+    )  # fmt: skip
+    sentence = by_id(read_findings(results))["errors:hardest"].sentence
+    assert "half of them by 0.0015 at most" in sentence.en
+    assert "一半的偏差不超过 0.0015" in sentence.zh
+
+
 def test_planted_mistakes_of_entities_are_counted():
     tokens = [tuple("abcdef")] * 60
     target = rows_of([((0, 2, 0), (4, 5, 1))] * 60)

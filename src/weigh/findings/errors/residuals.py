@@ -49,6 +49,7 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     estimates["examples"] = count(len(seen), "examples")
     digits = max(0, 3 - int(np.floor(np.log10(max(sizes["largest_error"], 1e-300)))) - 1)
     written = {name: f"{abs(value):.{min(digits + 1, 12)}f}" for name, value in sizes.items()}
+    written |= {name: _not_nothing(sizes[name], written[name]) for name in ("mean_error", "median_error")}
     sentence = text(
         "Predictions of {c} are off by {a} in the mean (in the unit of the label), half of them by {m} at most, the worst by {x} ({n} "
         "examples).",
@@ -89,3 +90,10 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
             table=rows,
         )
     ]
+
+
+def _not_nothing(value: float, written: str) -> str:
+    """A number beside a much larger one: with as many digits as show that it is not 0, where it is not."""
+    if value == 0 or float(written) > 0:
+        return written
+    return f"{value:.{min(1 - int(np.floor(np.log10(value))), 12)}f}"
