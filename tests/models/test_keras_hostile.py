@@ -244,3 +244,12 @@ def test_heads_on_the_same_vector_leave_no_doubt(tmp_path):
     two_heads(keras.layers, apart=False).save(tmp_path / "shared.keras")
     model = load_model(f"keras:{tmp_path / 'shared.keras'}@values=0..255", pretrained=True, offline=True)
     assert model.width() == 3
+
+
+def test_what_is_said_of_grey_pictures_can_be_done(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((16, 16, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(3)])
+    model.save(tmp_path / "grey.keras")
+    with pytest.raises(ModelError, match="for pictures in colour") as caught:
+        load_model(f"keras:{tmp_path / 'grey.keras'}", pretrained=True, offline=True)
+    assert "@input" not in caught.value.render("en")

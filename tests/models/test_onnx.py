@@ -84,6 +84,13 @@ def test_values_that_the_file_does_not_tell_are_asked_for(values, mean, std, tmp
     assert (preparation.mean, preparation.std) == (mean, std)
 
 
+def test_values_that_would_be_rounded_away_are_refused(tmp_path):
+    path = onnx_classifier(tmp_path / "m.onnx", dtype=TensorProto.UINT8)
+    with pytest.raises(ModelError, match=r"whole numbers \(uint8\)[\s\S]*leave @values away"):
+        load(path, "@values=-1..1")
+    assert load(path, "@values=0..255").preprocessing.std == (1 / 255,) * 3
+
+
 def test_a_size_that_is_free_is_asked_for(tmp_path):
     path = onnx_classifier(tmp_path / "m.onnx", size="side")
     with pytest.raises(ModelError, match="@size=224"):

@@ -126,6 +126,11 @@ def entry_of(
                 "Name the tensor where pictures enter: {a}@input=TENSOR; or take another model.",
                 "请指明图片输入的张量：{a}@input=张量；或换用其他模型。",
                 a=written,
+            )
+            if address.source == "tf"  # others are not entered but at their inputs
+            else text(
+                "Save the model again with such an input, for pictures in colour; or take another one.",
+                "请以这样的输入（彩色图片）重新保存模型，或换用其他模型。",
             ),
         )
     last = shape[3] == 3 and shape[1] != 3
@@ -133,6 +138,22 @@ def entry_of(
     if written_with is not None and not stated and set(sides) <= {-1, written_with.size}:
         return Entry(name, last, shape[0] == 1, dtype, written_with, told_by)
     size = size_of(address, name, sides)
+    if np.issubdtype(np.dtype(dtype), np.integer) and stated.get("values", "0..255") != "0..255":
+        raise ModelError(
+            text(
+                "{a}: its input {n} takes whole numbers ({d}).",
+                "{a}：输入 {n} 接受整数（{d}）。",
+                a=written,
+                n=name,
+                d=dtype,
+            ),
+            text(
+                "Scaled as @values={v} says, nearly all of a picture would be rounded away.",
+                "按 @values={v} 缩放后，图片的内容几乎会全部被舍入掉。",
+                v=stated["values"][:40],
+            ),
+            text("Write @values=0..255, or leave @values away.", "请写 @values=0..255，或去掉 @values。"),
+        )
     if "values" in stated:
         values, told_by = stated["values"], "@values"
     elif np.dtype(dtype) == np.uint8:
