@@ -89,6 +89,7 @@ def test_slow_models_are_left_out_and_counted_and_the_unmeasured_stay(here, caps
         assert unmeasured in shown
         assert "--measure" in shown
         assert ("ms, " in shown or " ms，" in shown) is stays
+        assert ("without reading and preparing it" in shown or "不含读取和预处理" in shown) is stays
 
 
 def test_a_limit_that_leaves_nothing_says_so_and_is_no_error(here, capsys):

@@ -143,8 +143,9 @@ def _on_times(rows: list[Listed], slower: int, most: float | None) -> list[Text]
     if unmeasured < len(rows):
         lines.append(
             text(
-                "ms: measured on this machine, for one picture (or one text of 32 tokens) on one thread of the processor.",
-                "ms（毫秒）：在本机用处理器的一个线程对一张图片（或一段 32 个词元的文本）实测。",
+                "ms: measured on this machine, of the network alone for one picture (or one text of 32 tokens) on one thread of the processor, without "
+                "reading and preparing it.",
+                "ms（毫秒）：在本机用处理器的一个线程实测，仅指网络对一张图片（或一段 32 个词元的文本）的计算，不含读取和预处理。",
             )
         )
     return lines
