@@ -108,6 +108,18 @@ def test_multilabel():
     assert labels.examples[0] == path
 
 
+@pytest.mark.parametrize(("given", "said"), [(0, r": 1\.00 ≥ 0\.\d\d$"), (1, r": 0\.00 ≤ 0\.\d\d$")])
+def test_of_several_labels_the_probability_is_that_of_the_label(given, said):
+    """A label that the model holds for absent is not said to be there with a high probability."""
+    rng = np.random.default_rng(3)
+    target = rng.integers(2, size=(200, 3))
+    target[5, 1] = given
+    logits = (8.0 * (target - 0.5) + rng.normal(0, 0.3, target.shape))[None].repeat(2, axis=0).astype(np.float32)
+    logits[:, 5, 1] *= -2
+    _, labels = find(make_results({"a": logits}, target, metrics={"primary": "f1_macro"}, winner="a"))
+    assert re.search(said, labels.table[0]["why"])
+
+
 def test_failed_runs_are_survived():
     hardest, labels = find(study(failed=[("good", 0, 1, "loss became infinite")]))
     assert hardest.verdict == "yes"

@@ -52,7 +52,7 @@ class Suspected(NamedTuple):
         flagged: Positions among the training examples, the most suspect first; empty where there are too many to be errors of labels.
         contradicted: How many are contradicted in all, those of strange groups left out.
         judged: How many labels were looked at.
-        why: Position -> "bee: 0.93 ≥ 0.81".
+        why: Position -> "bee: 0.93 ≥ 0.81", or of several labels "bee: 0.07 ≤ 0.19".
         average: `(n, classes)` the probabilities that decided.
         unknown: Labels that were not looked at, since no model had trained on their class.
         strange: Contradicted labels in groups where so many are that the model is to blame.
@@ -323,12 +323,14 @@ def look_again(count: int, *, ours: bool = True) -> Text:
 
 
 def _why(results: Results, label_errors: LabelErrors, average: np.ndarray, position: int, i: int) -> str:
-    """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts. The same in every language."""
+    """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts; of several labels also "bee: 0.07 ≤ 0.19", that it is not there.
+    The same in every language.
+    """
     c = int(label_errors.suggested[position])
-    stated = average[i, c]
-    if not results.examples.kind.exclusive:
-        stated = max(stated, 1 - stated)
-    return f"{results.examples.classes[c]}: {stated:.2f} ≥ {label_errors.threshold[position]:.2f}"
+    stated, threshold, sign = average[i, c], label_errors.threshold[position], "≥"
+    if not results.examples.kind.exclusive and stated < 0.5:  # confident that it is absent: the threshold is of that
+        threshold, sign = 1 - threshold, "≤"
+    return f"{results.examples.classes[c]}: {stated:.2f} {sign} {threshold:.2f}"
 
 
 def mean_probability(out_of_fold: OutOfFold, *, trained: np.ndarray | None = None) -> np.ndarray:
