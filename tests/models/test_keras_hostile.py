@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from weigh.errors import ModelError
 from weigh.models.pretrained import load_model
@@ -253,3 +254,16 @@ def test_what_is_said_of_grey_pictures_can_be_done(tmp_path):
     with pytest.raises(ModelError, match="for pictures in colour") as caught:
         load_model(f"keras:{tmp_path / 'grey.keras'}", pretrained=True, offline=True)
     assert "@input" not in caught.value.render("en")
+
+
+def test_a_model_whose_channels_stand_first_gives_what_keras_computes(tmp_path):
+    layers, first = keras.layers, {"data_format": "channels_first"}
+    model = keras.Sequential([keras.Input((3, 16, 16)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3, **first),
+                              layers.GlobalAveragePooling2D(**first), layers.Dense(2)])  # fmt: skip
+    model.save(tmp_path / "first.keras")
+    ours = load_model(f"keras:{tmp_path / 'first.keras'}", pretrained=True, offline=True)
+    assert (ours.ports, ours.width()) == ({"features"}, 4)
+    pictures = torch.rand(2, 3, 16, 16) * 255
+    theirs = keras.Model(model.inputs, model.layers[-2].output)(pictures.numpy())
+    with torch.inference_mode():
+        np.testing.assert_allclose(ours.module(pictures).numpy(), theirs.detach().cpu().numpy(), atol=1e-4)

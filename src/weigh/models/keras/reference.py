@@ -66,9 +66,16 @@ class Reference:
         alone = torch.autocast("cpu", enabled=False)
         with torch.no_grad(), alone, _on_processor(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The structure of `inputs`")  # one input, in a list or not
-            outputs = self.model(pictures.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy(), training=False)
+            laid = pictures.detach().cpu() if self.channels_first else pictures.detach().cpu().permute(0, 2, 3, 1)
+            outputs = self.model(laid.contiguous().numpy(), training=False)
         computed = torch.from_numpy(np.array(_numpy(outputs))).to(pictures.device)
-        return computed.permute(0, 3, 1, 2) if computed.ndim == 4 else computed
+        return computed.permute(0, 3, 1, 2) if computed.ndim == 4 and not self.channels_first else computed
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether pictures enter as `(n, 3, size, size)`; its maps then have their channels first too."""
+        shapes = [tuple(one.shape) for one in getattr(self.model, "inputs", None) or ()]
+        return len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 3 != shapes[0][3]
 
     @property
     def single(self) -> bool:
