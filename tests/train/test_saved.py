@@ -114,6 +114,22 @@ def test_damage_is_said(folder, damage):
     assert ("format" in str(error.value)) == ("format" in damage)
 
 
+@pytest.mark.parametrize(
+    "name", ["../beside.txt", "sub/../../beside.txt", "/etc/hostname", "C:/beside.txt", "..\\beside.txt"]
+)
+def test_files_outside_of_the_folder_are_neither_read_nor_copied(folder, tmp_path, name):
+    from weigh.saved.folder import copy_model, read_config, write_config
+
+    (tmp_path / "beside.txt").write_text("of somebody")
+    write_config(folder, read_config(folder), ["model.safetensors", name])  # with the digest that it has
+    with pytest.raises(ModelError, match="outside of its folder"):
+        load_saved(folder)
+    (tmp_path / "copies" / "copy").mkdir(parents=True)
+    with pytest.raises(ValueError, match="outside of its folder"):
+        copy_model(folder, tmp_path / "copies" / "copy")
+    assert list((tmp_path / "copies").rglob("*.txt")) == []
+
+
 def test_a_saved_model_needs_not_the_file_it_came_from(tmp_path, tiny):
     copied = tmp_path / "weights.safetensors"
     path, architecture = tiny.removeprefix("file:").rsplit("@", 1)

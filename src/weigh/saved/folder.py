@@ -115,9 +115,17 @@ def read_config(folder: Path) -> dict[str, Any]:
     if own.get("digest") != _digest({**config, OWN: {name: value for name, value in own.items() if name != "digest"}}):
         raise ValueError(f"{CONFIG} is not what was written")
     for name, digest in own["files"].items():
+        if not _stays_inside(name):
+            raise ValueError(f"{CONFIG} names a file outside of its folder: {ascii(name)[1:121]}")
         if hash_file(folder / name) != digest:
             raise ValueError(f"{name} is missing or not what was written")
     return config
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a name cannot lead out of a folder: files are read, and copied, by the names that a config.json of anybody states."""
+    parts = name.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and ":" not in name
 
 
 def saved_folder(study: Path, *, ensemble: bool) -> Path:
