@@ -135,3 +135,9 @@ def test_times_of_an_accelerator_are_not_those_of_one_thread(device, of_one_thre
     )
     assert finding.figure is not None
     assert ("one thread" in finding.figure.fields["predict_milliseconds"].en) is of_one_thread
+
+
+def test_peak_memory_is_not_called_that_of_a_candidate():
+    from weigh.report.columns import COLUMNS
+
+    assert "of the process so far" in COLUMNS["peak_megabytes"].en

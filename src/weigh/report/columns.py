@@ -241,7 +241,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "part": Text("part", "部分"),
     "parts": Text("parts", "段数"),
     "path": Text("file", "文件"),
-    "peak_megabytes": Text("peak memory (MB)", "内存峰值（MB）"),
+    "peak_megabytes": Text("peak memory of the process so far (MB)", "进程到此时为止的内存峰值（MB）"),
     "pearson": Text("Pearson correlation", "皮尔逊相关系数"),
     "pearson_spearman": Text("mean of Pearson and Spearman", "皮尔逊与斯皮尔曼的均值"),
     "pictures": Text("pictures", "图片数"),

@@ -69,7 +69,7 @@ def empty_cache(device: str) -> None:
 
 
 def peak_bytes(device: str) -> int:
-    """Most memory held so far: of the accelerator since its counter was reset, or of this process."""
+    """Most memory that this process has held so far, of the accelerator or of the machine: what ran in it before counts too."""
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
     try:
