@@ -209,7 +209,7 @@ VALUE_KEYS = (
     "mistake",
 )  # keys whose values are words of ours
 WORDS = {
-    "measured_here": Text("Measured while the study ran", "研究运行时的测量"),
+    "measured_here": Text("Measured", "实测"),
     "claims_title": Text("What the three claims mean", "三种适用范围的含义"),
     "note": Text("note", "备注"),
     "value_and_interval": Text("value and interval", "值与区间"),
