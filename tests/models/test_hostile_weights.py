@@ -67,3 +67,25 @@ def test_nothing_was_run(outcomes):
 
 def test_memory_stays_small(outcomes):
     assert max(grown for _, grown in outcomes[1].values()) < MOST
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "advised"),
+    [
+        (["optimizer.bin", "pytorch_model.bin"], "pytorch_model.bin may run code", "torch.load"),
+        (["tf_model.h5"], "tf_model.h5 is written by TensorFlow or Flax", "from_tf=True"),
+        (["flax_model.msgpack", "training_args.bin"], "flax_model.msgpack is written by", "from_flax=True"),
+        (["training_args.bin"], "holds no model.safetensors", "save_pretrained"),
+    ],
+)
+def test_what_lies_in_place_of_safetensors_is_converted_by_what_can_read_it(tmp_path, files, named, advised):
+    from weigh.errors import ModelError
+    from weigh.models.limits import check_size
+
+    for name in files:
+        (tmp_path / name).write_bytes(b"of somebody")
+    with pytest.raises(ModelError) as refused:
+        check_size(tmp_path, 10, pretrained=True)
+    assert named in refused.value.render("en")
+    assert advised in refused.value.render("zh")
+    assert ("torch.load" in refused.value.render("en")) is (advised == "torch.load")

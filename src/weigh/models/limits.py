@@ -27,6 +27,15 @@ MOST_HEADER = (
 )
 MOST_OPERATIONS = 1_000_000  # of a stored graph: thirty functions that call the next one twice are a thousand million
 MOST_PARAMETERS = 3_000_000_000  # of a network without a file of weights: 12 GB
+OF_A_TRAINER = (
+    "training_args",
+    "optimizer",
+    "scheduler",
+    "scaler",
+    "rng_state",
+    "random_states",
+)  # pickles that lie beside weights and hold none
+OF_OTHERS = {"from_tf": "h5", "from_flax": "msgpack"}  # option of transformers that reads it -> ending
 LAYERS = re.compile(r"(^|_)(n_?)?(layers?|blocks?|depths?|groups|hidden_layers|memory|experts|stages)$")
 
 
@@ -112,18 +121,31 @@ def _weights_in(folder: Path) -> list[Path]:
         return [folder / "model.safetensors"]
     if index.is_file():
         return files_of_index(index)
+    what = text("{f} holds no model.safetensors.", "{f} 中没有 model.safetensors。", f=folder)
     pickles = [
-        path for ending in ("bin", "pt", "pth", "ckpt", "h5", "msgpack") for path in sorted(folder.glob(f"*.{ending}"))
+        path
+        for ending in ("bin", "pt", "pth", "ckpt")
+        for path in sorted(folder.glob(f"*.{ending}"))
+        if not path.name.startswith(OF_A_TRAINER)
     ]
+    if pickles:
+        why = text("Of the transformers library weights are read from safetensors alone: {p} may run code.", "transformers 的权重只从 safetensors 读取：{p} 可能会运行代码。", p=pickles[0].name)  # fmt: skip
+        raise ModelError(what, why, rewrite(pickles[0], folder / "model.safetensors"))
+    for option, ending in OF_OTHERS.items():
+        if others := sorted(folder.glob(f"*.{ending}")):
+            raise ModelError(
+                what,
+                text("{p} is written by TensorFlow or Flax and is not read.", "{p} 由 TensorFlow 或 Flax 写出，无法读取。", p=others[0].name),
+                text(
+                    "Convert it with version 4 of the transformers library: AutoModel.from_pretrained(FOLDER, {o}=True).save_pretrained(FOLDER)",
+                    "请用 transformers 第 4 版转换：AutoModel.from_pretrained(文件夹, {o}=True).save_pretrained(文件夹)",
+                    o=option,
+                ),
+            )  # fmt: skip
     raise ModelError(
-        text("{f} holds no model.safetensors.", "{f} 中没有 model.safetensors。", f=folder),
-        text("Of the transformers library weights are read from safetensors alone: {p} may run code.", "transformers 的权重只从 safetensors 读取：{p} 可能会运行代码。", p=pickles[0].name)
-        if pickles
-        else None,
-        rewrite(pickles[0], folder / "model.safetensors")
-        if pickles
-        else text("Save it with model.save_pretrained(FOLDER).", "请用 model.save_pretrained(文件夹) 保存。"),
-    )  # fmt: skip
+        what,
+        do=text("Save it with model.save_pretrained(FOLDER).", "请用 model.save_pretrained(文件夹) 保存。"),
+    )
 
 
 def files_of_index(path: Path) -> list[Path]:
