@@ -130,6 +130,18 @@ def test_files_outside_of_the_folder_are_neither_read_nor_copied(folder, tmp_pat
     assert list((tmp_path / "copies").rglob("*.txt")) == []
 
 
+@pytest.mark.parametrize(
+    "changed", [{"architecture": 5}, {"classes": 5}, {"preprocessing": "no"}, {"task": ["no"]}], ids=str
+)
+def test_values_of_another_kind_are_said(folder, changed):
+    from weigh.saved.folder import read_config, write_config
+
+    config = read_config(folder)
+    write_config(folder, {**config, "weigh": {**config["weigh"], **changed}}, ["model.safetensors"])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_saved(folder)
+
+
 def test_a_saved_model_needs_not_the_file_it_came_from(tmp_path, tiny):
     copied = tmp_path / "weights.safetensors"
     path, architecture = tiny.removeprefix("file:").rsplit("@", 1)

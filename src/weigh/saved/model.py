@@ -192,7 +192,7 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         body = _body_prefix(network.state_dict(), pretrained)
         _check_layers(network, config, folder)
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             text(
                 "The model in {f} cannot be loaded: {e}",
