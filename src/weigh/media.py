@@ -48,6 +48,7 @@ class Medium:
             labels of one contradict each other.
         near_do: What to do about near copies within a part; None: delete them.
         in_words: A word can be taken out of an example, to see what it did (`train/words.py`).
+        in_windows: An example that is longer than a model reads is given to it in pieces that overlap, so nothing of it is cut off.
         pretraining: Options of the section `pretrain` that only this medium has.
         least_steps: Of the optimiser, below which a budget does not shorten the training of a network (docs/decisions/budget.md): of pictures 216 did
             not bring one past a probe, and that 300 do is not measured; of whole texts 52 to 56 did.
@@ -71,6 +72,7 @@ class Medium:
     near_do: Text | None = None
     least_steps = 300
     in_words = False
+    in_windows = False
     pretraining: tuple[str, ...] = ()
     opened_elsewhere: tuple[str, ...] = ()
 
@@ -149,6 +151,7 @@ class Texts(Medium):
 class Sentences(Texts):
     name = "sentences"
     noun = SENTENCES
+    in_windows = True  # `inputs/sentences.py`
     least_steps = Medium.least_steps  # nineteen of twenty words belong to no entity, so it takes longer
 
     def quoted(self, row: Any) -> tuple[str, ...]:

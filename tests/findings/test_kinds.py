@@ -14,6 +14,7 @@ from tests.findings.synthetic import make_results
 from weigh.findings.errors.entities import match_entities
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
+from weigh.findings.tokens import find as find_tokens
 from weigh.kinds.base import rows_of
 from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
@@ -207,3 +208,15 @@ def test_a_study_is_cited_with_the_year_it_was_run_in():
     file = findings_file(results)
     assert file.measured["started"] == "2026-01-05T08:00:00+00:00"
     assert Page(file, tell(file), None, "en", Album(None)).citation().endswith(", 2026.")
+
+
+def test_long_sentences_of_entities_are_not_said_to_be_cut():
+    """They are read in windows; a vocabulary that does not fit them is told as of texts."""
+    counted = {
+        "examples": 200, "unknown_share": 0.0, "tokens_per_character": 0.3, "cut": 40, "length": 64, "lost_share": 0.2,
+    }  # fmt: skip
+    strange = {**counted, "unknown_share": 0.3}
+    for study, ids in ((text_study, ["tokens:cut:timm:good"]), (entity_study, [])):
+        assert [finding.id for finding in find_tokens(study(models={"timm:good": {"texts": counted}}))] == ids
+        (first, *_) = find_tokens(study(models={"timm:good": {"texts": strange}}))
+        assert first.id == "tokens:timm:good"

@@ -1,7 +1,8 @@
 """Does a model's vocabulary fit these texts, and does it read them whole?
 
 A tokenizer made for another language answers with unknown tokens, or with several tokens for one character; a score made with
-it says little about the model. Texts beyond the model's length are cut. Counted on the texts of the study, so no interval.
+it says little about the model. Texts beyond the model's length are cut; sentences of which every word is
+labelled are read in pieces instead. Counted on the texts of the study, so no interval.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
 
 def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | None:
     cut = counted["cut"] / max(counted["examples"], 1)
-    if cut <= MOST_CUT:
+    if cut <= MOST_CUT or results.examples.medium.in_windows:
         return None
     estimates = {
         "texts": _counted(counted["cut"], counted, "texts"),
