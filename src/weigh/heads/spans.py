@@ -60,7 +60,11 @@ def _start(network: Network, training: Examples) -> None:
 
 
 def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
-    """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
+    """`(n, width)`: the tags of every word, then their log-probabilities; -1 after the last word.
+
+    A word without a token of its own (a sign that the tokenizer drops) has 0 and 0; between two words of one entity it is inside of it, or the entity
+    would fall into two.
+    """
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
     words, owner = batch.inputs[:, 3].cpu().numpy(), batch.inputs[:, 4, 0].cpu().numpy()
     lengths = batch.inputs[:, 5, 0].cpu().numpy()
@@ -77,6 +81,9 @@ def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, width: int) -
         at, scores = np.array([word for word, _ in place]), np.stack([score for _, score in place])
         tags = best_tags(scores)
         codes[-1][at], sure[-1][at] = tags, scores[np.arange(len(tags)), tags]
+        for k in np.flatnonzero(np.diff(at) > 1).tolist():
+            if tags[k + 1] != OUTSIDE and tags[k + 1] % 2 == 0:  # it continues the entity of the word before
+                codes[-1][at[k] + 1 : at[k + 1]] = tags[k + 1]
     return pack_tags(codes, sure, width // 2)
 
 
