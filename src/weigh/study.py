@@ -223,7 +223,7 @@ class Study:
         """Calibrated probabilities of the winner for new examples.
 
         Args:
-            examples: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
+            examples: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens, or texts that are cut into such), or
                 the path of a table, or paths of several.
             masks: Folder for an index PNG of each picture, where the study predicts masks.
             boxes: Where it predicts boxes: a file called .json for results as COCO has them, one called .csv for a row for each box, a folder

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.spellings import LINES, SPELLINGS, write_spelling
 from weigh.data.texts.index import read_texts
-from weigh.data.texts.new_texts import read_new_texts
+from weigh.data.texts.new_texts import new_texts, read_new_texts
 from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.spec import DataSpec
@@ -214,6 +215,35 @@ def test_sentences_in_lines_and_objects(tmp_path):
     (tmp_path / "d.ndjson").write_text(json.dumps({"text": "Anna saw Paris"}) + "\n{}\n")
     with pytest.raises(DataError, match="Line 2"):
         read_new_texts(tmp_path / "d.ndjson", tokens=True)
+
+
+@pytest.mark.parametrize(
+    ("listed", "pair"),
+    [
+        (5, False), (None, False), (float("nan"), False), (b"bytes", False), ({"text": "a"}, False), (("a", 1), True),
+        (("two", "texts"), False), ("a single text", True), (("a", "b", "c"), True),
+    ],
+)  # fmt: skip
+def test_what_is_no_example_of_the_model_is_named_by_its_place(listed, pair):
+    good = ("one", "two") if pair else "one"
+    with pytest.raises(DataError, match="Example 2 of the list is not " + ("two texts" if pair else "one text")):
+        new_texts([good, listed], pair=pair)
+    assert new_texts([good, good], pair=pair).rows.tolist() == [good if pair else (good,)] * 2
+
+
+@pytest.mark.parametrize("table", [pl.DataFrame({"text": ["a", "b"]}), {"text": ["a", "b"]}, None])
+def test_a_table_in_place_of_a_list_is_refused(table):
+    """One by one it gives the names of its columns, which would be answered as texts."""
+    with pytest.raises(DataError, match="is no list of texts"):
+        new_texts(table)
+
+
+def test_texts_in_place_of_tokens_are_cut_as_those_of_a_file():
+    listed = ["Anna saw Oslo.", ("we", "met"), "张三在IBM"]
+    cut = [("Anna", "saw", "Oslo", "."), ("we", "met"), ("张", "三", "在", "IBM")]
+    assert new_texts(listed, tokens=True).rows.tolist() == cut
+    with pytest.raises(DataError, match="Example 1 of the list is not a text or a tuple of tokens"):
+        new_texts([("Anna", 5)], tokens=True)
 
 
 # Anything -----------------------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_several_layers_are_those_of_the_library(tiny_encoder, tmp_path, kind):
         u = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
     weights = load_file(folder / "model.safetensors")
     logits = u @ weights["weigh_head.weight"].T + weights["weigh_head.bias"]
-    rows = load_saved(folder).predict_new(new_texts(given))
+    rows = load_saved(folder).predict_new(new_texts(given, pair="pairs" in kind))
     probabilities = torch.softmax(logits / 1.7, dim=1).numpy()
     np.testing.assert_allclose(probabilities, [[row[f"p:{c}"] for c in CLASSES] for row in rows], atol=1e-5)
 
@@ -190,7 +190,7 @@ def test_onnx_answers_like_predict(folder_of, tmp_path, kind):
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
     saved, texts = load_saved(folder), given_to(kind)
-    rows = saved.predict_new(new_texts(texts))
+    rows = saved.predict_new(new_texts(texts, pair="pairs" in kind, tokens=kind == "entities"))
     assert facts["classes"] == list(saved.meaning.classes)
     assert facts["temperature"] == saved.meaning.temperature
     assert facts["decision"] == ("threshold" if saved.meaning.kind.exclusive else "argmax")

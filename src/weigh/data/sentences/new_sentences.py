@@ -1,5 +1,7 @@
 """New sentences whose entities are to be found: columns of tokens (tags or not), objects, texts in a column, or a sentence per line.
 
+A text that is not cut into words is cut as texts with spans are for training.
+
 Before it: the characters of a file (`texts/new_texts.py`). After it: one tuple of tokens per sentence, in order.
 """
 
@@ -42,7 +44,7 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["read_sentences"]
+__all__ = ["cut_text", "read_sentences"]
 
 Sentences = list[tuple[str, ...]]
 
@@ -140,7 +142,12 @@ def _names_sentences(name: str, table: TableFile) -> bool:
 
 
 def _cut(texts: Sequence[str | None]) -> Sentences:
-    return [tuple(WORD.findall(written or "")) for written in texts]
+    return [cut_text(written or "") for written in texts]
+
+
+def cut_text(written: str) -> tuple[str, ...]:
+    """The tokens of a text that nobody cut, as texts with spans are cut for training."""
+    return tuple(WORD.findall(written))
 
 
 def _no_tokens(path: Path, names: Sequence[str]) -> DataError:
@@ -204,7 +211,7 @@ def _sentence(row: Any, named: Sequence[str], path: Path, number: int, asked: st
         DataError: It holds none.
     """
     if isinstance(row, str):
-        return tuple(WORD.findall(row))
+        return cut_text(row)
     if isinstance(row, list) and row and all(isinstance(token, str) for token in row):
         return tuple(row)
     whole = as_object(row)
@@ -216,7 +223,7 @@ def _sentence(row: Any, named: Sequence[str], path: Path, number: int, asked: st
         return tuple(map(str, tokens))
     written = text_of(whole, asked)
     if written is not None:
-        return tuple(WORD.findall(written))  # as texts with spans are cut for training
+        return cut_text(written)
     raise DataError(
         text(
             "Line {l} of {p} holds neither tokens nor a text ({c}).",

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import errno
 import json
+import reprlib
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from weigh.data.examples import NewExamples
 from weigh.data.names import compose
-from weigh.data.sentences.new_sentences import read_sentences
+from weigh.data.sentences.new_sentences import cut_text, read_sentences
 from weigh.data.tables.cells import Columns, as_cell
 from weigh.data.tables.records import SEPARATORS, Shape, find_shape, parse_separated
 from weigh.data.tables.roles import KNOWN, LAYOUTS, guess_roles, words_in
@@ -47,24 +49,73 @@ ONE_TEXT = text(
     "Name a table or a file with a text per line; a text itself is given in Python in a list, or to the command on standard input: echo TEXT | weigh predict STUDY -",
     "请指定表格，或每行一条文本的文件；若要直接给出文本：在 Python 中用列表，在命令行中用标准输入：echo 文本 | weigh predict 研究 -",
 )
+# what the examples of a list must be, and what to do about one that is something else
+ONE_EXAMPLE = (text("one text", "一条文本"), text("Give a list of texts.", "请给出文本的列表。"))
+ONE_PAIR = (
+    text("two texts", "两条文本"),
+    text("Give tuples of two: [(first, second), …]", "请给出由两条文本组成的元组：[(第一条, 第二条), …]"),
+)
+ONE_SENTENCE = (
+    text("a text or a tuple of tokens", "文本或由词组成的元组"),
+    text('Give tuples of tokens: [("Anna", "left"), …]', '请给出由词组成的元组：[("Anna", "left"), …]'),
+)
 
 
 def new_texts(
     texts: Any, written: Written | None = None, *, pair: bool = False, tokens: bool = False, encoding: str | None = None
 ) -> NewExamples:
-    """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens) and paths of tables."""
+    """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens, or texts, which are cut into such) and paths of tables.
+
+    Raises:
+        DataError: A file that cannot be read (`read_new_texts`), or something in the list that is no such example.
+    """
     rows: Rows = []
-    for row in [Path(texts)] if isinstance(texts, (str, Path)) else texts:
+    for number, row in enumerate([Path(texts)] if isinstance(texts, (str, Path)) else _listed_in_python(texts), 1):
         if isinstance(row, Path):
             rows += read_new_texts(row, written, pair=pair, tokens=tokens, encoding=encoding)
         else:
-            rows.append((row,) if isinstance(row, str) else tuple(row))
+            rows.append(_given(row, number, pair=pair, tokens=tokens))
     refuse_long_texts(rows, lambda i: f"{texts}:{i + 1}" if isinstance(texts, (str, Path)) else str(i + 1))
     empty = text("there is no text", "没有文本")
     return NewExamples.of_rows(rows, {i: empty for i, row in enumerate(rows) if not any(row)})
 
 
 new_sentences = partial(new_texts, tokens=True)
+
+
+def _listed_in_python(texts: Any) -> Iterable[Any]:
+    """Examples one by one.
+
+    Raises:
+        DataError: A table, of which one by one the names of its columns would come.
+    """
+    if isinstance(texts, Iterable) and not isinstance(texts, (bytes, Mapping)) and not hasattr(texts, "columns"):
+        return texts
+    raise DataError(
+        text("{t} is no list of texts.", "{t} 不是文本列表。", t=type(texts).__name__),
+        do=text(
+            'Give the texts alone, of a table one column: list(table["text"]); or the path of a file.',
+            '请只给出文本，表格请取其中一列：list(table["text"])；或给出文件路径。',
+        ),
+    )
+
+
+def _given(row: Any, number: int, *, pair: bool, tokens: bool) -> tuple[str, ...]:
+    """One example of a list, as the model reads it.
+
+    Raises:
+        DataError: It is something else; names its place.
+    """
+    if isinstance(row, str):
+        row = cut_text(row) if tokens else (row,)
+    parts = tuple(row) if isinstance(row, Iterable) and not isinstance(row, (bytes, Mapping)) else (None,)
+    if all(isinstance(part, str) for part in parts) and (tokens or len(parts) in (0, 1 + pair)):
+        return parts
+    wanted, do = (ONE_EXAMPLE, ONE_PAIR, ONE_SENTENCE)[2 if tokens else pair]
+    raise DataError(
+        text("Example {n} of the list is not {w}: {r}", "列表中的第 {n} 个样本不是{w}：{r}", n=number, w=wanted, r=reprlib.repr(row)),
+        do=do,
+    )  # fmt: skip
 
 
 def read_new_texts(
