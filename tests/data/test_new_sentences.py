@@ -137,3 +137,16 @@ def test_a_file_without_the_named_column_is_read_by_usual_names(tmp_path):
 def test_names_of_columns_are_no_tokens(tmp_path):
     (tmp_path / "new.conll").write_text("token\ttag\nAnna\tB-PER\nleft\tO\n\nwe\tO\nmet\tO\n")
     assert read_new_texts(tmp_path / "new.conll", tokens=True) == [("Anna", "left"), ("we", "met")]
+
+
+def test_lines_of_chinese_that_nobody_cut_are_sentences_of_characters(tmp_path):
+    """A line without blanks is neither one word nor a token of a sentence."""
+    (tmp_path / "new.txt").write_text("张三在北京工作。\n\n李四 去了IBM上海分公司\n", encoding="utf-8")
+    cut = [tuple("张三在北京工作。"), (), ("李", "四", "去", "了", "IBM", *"上海分公司")]
+    assert read_new_texts(tmp_path / "new.txt", tokens=True) == cut
+
+
+def test_lines_of_chinese_words_stay_as_they_are_cut(tmp_path):
+    lines = [("张三", "在", "北京", "工作", "。"), ("李四", "去", "了", "上海分公司")]
+    (tmp_path / "new.txt").write_text("".join(" ".join(line) + "\n" for line in lines), encoding="utf-8")
+    assert read_new_texts(tmp_path / "new.txt", tokens=True) == lines

@@ -46,6 +46,9 @@ from weigh.spec import ColumnsSpec
 
 __all__ = ["cut_text", "read_sentences"]
 
+HAN_OR_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff]")  # of which `WORD` takes every character for a word
+LONGEST_WORDS = 4  # such characters of a word, on average over all words of a text; most words have one or two
+
 Sentences = list[tuple[str, ...]]
 
 
@@ -79,6 +82,8 @@ def read_sentences(
     lines = split_lines(content)
     filled = [line for line in lines if line.strip() and not line.startswith(("-DOCSTART-", "# "))]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
+    if separator is None and _are_whole_texts(filled) and not has_tagged_lines(content):
+        return _cut(lines)
     if _is_in_columns(content, lines, filled, separator):
         return column_tokens(content, asked)
     return [tuple(piece for piece in re.split(r"[ \t]+", line) if piece) for line in lines]
@@ -139,6 +144,12 @@ def _names_sentences(name: str, table: TableFile) -> bool:
     others = [other for other in table.columns if other != name and other.casefold() in TOKENS]
     cells = table.columns[name]
     return any(are_words(table.columns[other], other) for other in others) or len({*cells} - {None}) * 2 <= len(cells)
+
+
+def _are_whole_texts(lines: Sequence[str]) -> bool:
+    """Whether lines are texts of Chinese or Japanese that nobody cut into words: what stands between blanks has more characters than words have."""
+    runs = [n for line in lines for piece in line.split() if (n := len(HAN_OR_KANA.findall(piece)))]
+    return sum(runs) > LONGEST_WORDS * len(runs)
 
 
 def _cut(texts: Sequence[str | None]) -> Sentences:
