@@ -8,6 +8,7 @@ import torch
 
 from weigh.heads.base import HEADS
 from weigh.inputs.base import Batch
+from weigh.kinds.base import Prediction, rows_of
 from weigh.kinds.spans import SPANS
 
 
@@ -29,3 +30,10 @@ def test_a_word_without_a_token_does_not_part_an_entity(tags, spans):
         logits[0, token, tag] = 9.0
     answers = HEADS.get(SPANS.name).answers(torch.nn.Identity(), logits, Batch(torch.from_numpy(block)), 6)
     assert SPANS.decide(answers).labels.tolist() == [spans]
+
+
+@pytest.mark.parametrize(("tokens", "written"), [(("New", "York", "is"), "New York"), (("张", "三", "在"), "张三")])
+def test_the_text_of_an_entity_is_written_as_its_script_writes_it(tokens, written):
+    prediction = Prediction(np.ones((1, 1)), rows_of([((0, 2, 0),)]))
+    row = SPANS.row(prediction, 0, ("NAME",), tokens=tokens)
+    assert row == {"entities": [{"start": 0, "end": 2, "type": "NAME", "text": written}]}

@@ -196,7 +196,7 @@ class Spans(Kind):
             return {"entities": None}
         return {
             "entities": [
-                {"start": a, "end": b, "type": classes[entity], "text": " ".join(tokens[a:b])}
+                {"start": a, "end": b, "type": classes[entity], "text": joined_tokens(tokens[a:b])}
                 for a, b, entity in prediction.labels[i]
             ]
         }
