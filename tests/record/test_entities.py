@@ -155,6 +155,22 @@ def test_copies_and_systems_without_an_entity_are_named(folder, sentences):
     assert found["constant-answer"].sentence.en.startswith("No entity at all: mute.")
 
 
+def test_tags_that_break_their_scheme_are_named(tmp_path):
+    """They are read as the data of a study are; of others' files nothing said so."""
+    lines = "".join(f"Anna{i}\tB-PER\nleft\tO\nOslo\tB-LOC\n\n" for i in range(12))
+    (tmp_path / "gold.conll").write_text(lines)
+    (tmp_path / "one.conll").write_text(lines.replace("B-LOC", "I-LOC", 1))
+    (tmp_path / "two.conll").write_text(lines.replace("B-PER", "S-PER"))  # BIOES, where B-LOC is to be closed
+    results = weigh.read_predictions(
+        tmp_path / "one.conll", tmp_path / "two.conll", gold=tmp_path / "gold.conll"
+    ).results
+    found = {p.kind: p for p in results.problems}
+    assert found["orphan-tag"].numbers == {"tags": 1, "line": 3}
+    assert found["orphan-tag"].sentence.en.startswith("one has 1 tag that continues an entity where none began")
+    assert found["unclosed-tag"].numbers == {"tags": 12, "line": 3}
+    assert found["unclosed-tag"].sentence.en.startswith("two has 12 entities whose ends are not marked")
+
+
 def test_a_broken_gold_sentence_is_set_aside_for_all(folder):
     path = folder / "gold.conll"
     lines = lines_of(path)

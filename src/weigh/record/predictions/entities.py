@@ -37,7 +37,7 @@ from weigh.problem import Problem
 from weigh.record.predictions.checks import copied_models
 from weigh.record.predictions.folder import names_of_files
 from weigh.record.predictions.results import require_metrics, results_of_models
-from weigh.record.predictions.words import ALIGN, in_common_words, misfit, same_text
+from weigh.record.predictions.words import ALIGN, in_common_words, misfit, repaired_tags, same_text
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
@@ -315,10 +315,12 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
         )
     problems += span_problems([(truth.path.name, truth.blocks)])
     problems += counting_notes([(answer.path.name, answer.blocks.counting) for answer in answers])
+    problems += repaired_tags(truth.path.name, truth.sentences)
     for answer in answers:
         shifted = [(f"{answer.path.name}:{row}", seen) for row, seen in answer.blocks.other_texts]
         problems += doubted_spans(answer.blocks.entities, [], shifted, [])
         problems += _respelt(truth, answer)
+        problems += repaired_tags(answer.name, answer.sentences)
     return [*problems, *_unknown_types(truth, answers), *_copies(answers), *_silent(answers)]
 
 

@@ -1,4 +1,4 @@
-"""Sentences of a gold file and of submissions in the same words: texts with spans are cut alike; what is said of others.
+"""Sentences of a gold file and of submissions in the same words: texts with spans are cut alike; what is said of others, and of tags that were repaired.
 
 A text is cut into words where an entity begins or ends, so an entity that covers a part of a word makes two of it, in the file that has this
 entity. Before it: `entities.py` set the files side by side. After it: there the words of all are those of the finest cut.
@@ -14,11 +14,26 @@ from weigh.data.sentences.blocks import Sentence
 from weigh.data.sentences.tags import Decoded
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 
-__all__ = ["ALIGN", "in_common_words", "misfit", "same_text"]
+__all__ = ["ALIGN", "in_common_words", "misfit", "repaired_tags", "same_text"]
 
 ALIGN = text(
     "Give every sentence of the gold file, in its order, token by token.", "请按标准答案文件的顺序逐词给出每个句子。"
+)
+REPAIRS = {
+    "orphan": text(
+        "{m} has {n} {n:|tag that continues an entity|tags that continue an entity} where none began (first: line {l}); {n:|it was|each was} read as a beginning.",
+        "{m} 有 {n} 个标记延续了并未开始的实体（第一处：第 {l} 行），均按实体开头读取。",
+    ),
+    "unclosed": text(
+        "{m} has {n} {n:|entity whose end is|entities whose ends are} not marked (first: line {l}); {n:|it was|each was} read as ending there.",
+        "{m} 有 {n} 个实体没有标出结尾（第一处：第 {l} 行），均按在该处结束读取。",
+    ),
+}
+STRICT = text(
+    "A strict scorer, such as seqeval in its strict mode, leaves such entities out.",
+    "严格的评分程序（如 seqeval 的严格模式）不计这类实体。",
 )
 
 
@@ -70,3 +85,18 @@ def misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence)
         ),
         do=ALIGN,
     )
+
+
+def repaired_tags(name: str, sentences: Sequence[Sentence]) -> list[Problem]:
+    """The notes on tags of one file that break its scheme: an F1 that leaves such entities out is another one."""
+    problems = []
+    for repair, template in REPAIRS.items():
+        rows = [(s, i) for s in sentences for i, why in s.decoded.repairs if why == repair]
+        if not rows:
+            continue
+        line = rows[0][0].lines[rows[0][1]]
+        sentence = text(template.en, template.zh, m=name, n=len(rows), l=line) + STRICT
+        details = tuple({"path": name, "line": s.lines[i], "token": s.tokens[i], "tag": s.tags[i]} for s, i in rows)
+        numbers = {"tags": len(rows), "line": line}
+        problems.append(Problem(f"{repair}-tag", sentence, severity="note", numbers=numbers, details=details))
+    return problems
