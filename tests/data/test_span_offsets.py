@@ -197,3 +197,19 @@ def test_annotations_of_brat_are_called_by_name(tmp_path):
     assert recognised.task is None
     assert "0.ann is an annotation of brat" in recognised.reason.en
     assert '{"text": "Anna left", "entities": [[0, 4, "PER"]]}' in recognised.do.en
+
+
+def test_what_label_studio_says_besides_entities_costs_no_text(tmp_path):
+    """A relation set its whole text aside; a text that was skipped counted as one without entities."""
+    skipped = {"was_cancelled": True, "result": []}
+    rows = []
+    for written, places in _rows(*COUNTS["characters"]):
+        result = [
+            {"type": "labels", "value": {"start": a, "end": b, "text": w, "labels": [k]}} for a, b, w, k in places
+        ]
+        result += [{"type": "relation", "from_id": "1"}, {"type": "choices", "value": {"choices": ["news"]}}]
+        rows.append({"data": {"text": written}, "annotations": [skipped, {"was_cancelled": False, "result": result}]})
+    rows.append({"data": {"text": "Nobody labelled this one"}, "annotations": [skipped]})
+    words, problems = _read(_write(tmp_path / "a.jsonl", rows))
+    assert [len(found) for found in words] == [2] * 24
+    assert [p.paths for p in problems if p.kind == "broken-row"] == [("a.jsonl:25",)]

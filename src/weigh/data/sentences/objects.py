@@ -64,6 +64,10 @@ ENDS = ("end", "endoffset", "stop", "endpos", "endidx", "endindex", "to", "chare
 LENGTHS = ("length", "len")
 TYPES = ("label", "type", "entitytype", "labeltype", "entitygroup", "tag", "category", "labels", "entity")
 MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entitytext")
+# results of Label Studio that are no entities: what is said of a whole text, of an entity besides its type, or of two entities
+BESIDE = frozenset(
+    ("relation", "choices", "textarea", "rating", "number", "taxonomy", "datetime", "ranker", "pairwise")
+)
 
 
 def row_blocks(numbered: Sequence[tuple[int, Any]], wanted: ColumnsSpec | None = None) -> Blocks:
@@ -304,7 +308,8 @@ def _count(value: list) -> int:
     """How many spans a list should give: those of Label Studio lie one level deeper."""
     results = [one for one in value if isinstance(one, dict) and isinstance(one.get("result"), list)]
     if results:
-        return sum(len(one["result"]) for one in [one for one in results if not was_skipped(one)][:1])
+        first = next((one["result"] for one in results if not was_skipped(one)), [])
+        return sum(not (isinstance(one, dict) and one.get("type") in BESIDE) for one in first)
     return len(value)
 
 
