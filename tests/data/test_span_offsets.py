@@ -113,6 +113,7 @@ UNFIT = {
     "outside": ([[0, 999, "PER"]], "outside its text"),
     "before": ([[-4, -1, "PER"]], "outside its text"),
     "empty": ([[3, 3, "PER"]], "outside its text"),
+    "blank": ([[1, 2, "PER"]], "holds no word"),
     "reversed": ([[9, 2, "PER"]], "ends before it begins"),
     "overlapping": ([[0, 9, "PER"], [2, 12, "LOC"]], "overlap"),
 }

@@ -382,8 +382,9 @@ def _from_spans(number: int, written: str, spans: Sequence[Span], counting: Coun
     entities = []
     for a, b, entity in ranges:
         inside = [i for i, (x, y) in enumerate(pieces) if a <= x and y <= b]
-        if inside:
-            entities.append((inside[0], inside[-1] + 1, entity))
+        if not inside:  # blanks alone
+            return "outside"
+        entities.append((inside[0], inside[-1] + 1, entity))
     tokens = tuple(written[a:b] for a, b in pieces)
     if not tokens:
         return "empty"

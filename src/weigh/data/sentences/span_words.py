@@ -38,7 +38,7 @@ class _Unfit(NamedTuple):
 
 UNFIT = {
     "outside": _Unfit(
-        text("an entity that is empty, or lies outside its text", "实体为空，或超出文本范围"),
+        text("an entity that holds no word, or lies outside its text", "实体不含任何词，或超出文本范围"),
         COUNTED + text("Correct them.", "请更正。"),
     ),
     "reversed": _Unfit(
