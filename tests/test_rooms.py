@@ -41,6 +41,7 @@ NAMED = {
     "record/predictions/entities.py": "reads gold files, which hold sentences",
     "report/columns.py": "names of columns",
     "report/words.py": "a unit",
+    "saved/predicting.py": "a key of what is known of a model",
     "spec.py": "keys of the section pretrain",
     "spec_yaml.py": "keys of the section pretrain",
     "tasks.py": "the table of tasks",

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from tests.journeys.test_journey import weigh
 from tests.text_models import sentences, write_entities, write_reviews, write_similarity
 from weigh.errors import ModelError
+from weigh.notices import notices_to
 from weigh.study import Study
 
 QUICK_STUDY = ["design.folds=3", "design.repeats=1", "run.offline=true", "run.threads=1"]
@@ -91,6 +92,16 @@ def test_lines_on_standard_input(reviews, capsys, monkeypatch):
     code, out, _ = weigh(capsys, "predict", reviews.folder, "-", "--format", "jsonl")
     assert code == 0
     assert [json.loads(line)["label"] for line in out.splitlines()] == ["good", "bad"]
+
+
+def test_texts_beyond_the_models_length_are_told(reviews):
+    told = []
+    with notices_to(told.append):
+        reviews.predict(["a film " * 100, "a film " * 10])  # 200 words, and 70 letters that are fewer tokens than fit
+        reviews.predict(["a film"])
+    (sentence,) = [one for one in told if "longer than the model reads" in one.en]
+    assert sentence.en.startswith("Of 2 texts, 1 is longer than the model reads (64 tokens)")
+    assert "2 条文本中有 1 条" in sentence.zh
 
 
 def test_predictions_do_not_depend_on_the_neighbours(reviews):

@@ -21,14 +21,21 @@ from weigh.data.examples import NewExamples
 from weigh.data.pages import split_page
 from weigh.data.readers import READERS
 from weigh.growing import GrowingFiles
-from weigh.notices import Progress
+from weigh.heads.network_task import network_task
+from weigh.kinds.base import rows_of
+from weigh.language import text
+from weigh.notices import Progress, notice
 from weigh.saved.average import SavedAverage, load_average
 from weigh.saved.folder import CONFIG, saved_folder, tell_passed
+from weigh.saved.meaning import blank_examples
 from weigh.saved.model import SavedModel, load_saved
 from weigh.saved.pictures import AnswerFiles
 from weigh.settings import user_path
 
 __all__ = ["Predictor", "open_predictor"]
+
+RESERVED = 16  # tokens for signs around a text and for what a model wants before it; a token has a byte at least
+COUNTED = 5_000  # texts that are counted at a time
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def open_predictor(
         tell_passed(study)
     meaning = model.meaning
     new = READERS.get(meaning.medium.name).new(examples, meaning.written, pair=meaning.pair, encoding=encoding)
+    _tell_cut(model, new)
     several = [boxes] if isinstance(boxes, (str, Path)) else boxes
     answers = {"masks": [] if masks is None else [user_path(masks)], "boxes": [user_path(one) for one in several]}
     if overlays is None and not any(answers.values()):
@@ -122,6 +130,38 @@ def open_predictor(
     drawn = None if overlays is None else user_path(overlays)
     files = AnswerFiles(meaning.kind, meaning.classes, new.path.tolist(), answers, drawn, new.sources)
     return Predictor(folder, model, new, files)
+
+
+def _tell_cut(model: SavedModel | SavedAverage, new: NewExamples) -> None:
+    """Say how many of the new texts are longer than a model reads: the rest of them has no part in the answer.
+
+    Only texts that may be that long are cut into tokens for it; sentences of which every word is labelled are read whole.
+    """
+    meaning = model.meaning
+    if new.rows is None or not meaning.medium.in_words or meaning.medium.in_windows:
+        return
+    for one in model.members if isinstance(model, SavedAverage) else (model,):
+        apart = meaning.pair and one.frozen  # each text of a pair is read by itself
+        given = [(part,) for row in new.rows for part in row] if apart else new.rows.tolist()
+        room = one.preparation.size - RESERVED
+        long = [row for row in given if sum(len(part.encode("utf-8", "surrogatepass")) for part in row) > room]
+        cut = 0
+        for start in range(0, len(long), COUNTED):
+            rows = rows_of(long[start : start + COUNTED])
+            some = blank_examples(meaning.kind, meaning.classes, meaning.medium, np.full(len(rows), ""), rows)
+            counted = network_task(meaning.task).feed.facts(some, one.preparation).get("texts")
+            cut += counted["cut"] if counted else 0
+        if cut:
+            notice(
+                text(
+                    "Of {m} {m:|text|texts}, {n} {n:|is|are} longer than the model reads ({k} tokens); what stands after that was not read.",
+                    "{m} 条文本中有 {n} 条超出模型的读取长度（{k} 个词元），其后的内容没有读取。",
+                    m=len(given),
+                    n=cut,
+                    k=one.preparation.size,
+                )
+            )
+            return
 
 
 def _inputs_digest(new: NewExamples) -> str:
