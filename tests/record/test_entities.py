@@ -139,8 +139,12 @@ def test_a_system_that_finds_nothing_and_one_with_a_strange_type(folder, sentenc
     write(folder / "out" / "poor", tokens, [["O"] * len(row) for row in tags])
     write(folder / "out" / "fine.txt", tokens, [[t.replace("person", "planet") for t in row] for row in tags])
     reading = weigh.read_predictions(folder / "out", gold=folder / "gold.conll")
-    assert any("planet" in p.sentence.en for p in reading.results.problems)
+    (strange,) = [p for p in reading.results.problems if "planet" in p.sentence.en]
+    assert (
+        "invented" not in strange.sentence.en
+    )  # where the borders are right, the list of mistakes says: of another type
     found = by_id(reading.findings().file.findings)
+    assert found["errors:entities"].estimates["wrong_type"].value > found["errors:entities"].estimates["invented"].value
     assert found["verdict"].candidates[0] == "fine"
 
 

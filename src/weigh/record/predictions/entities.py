@@ -363,8 +363,8 @@ def _unknown_types(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem
                 Problem(
                     "unlabelled-class",
                     text(
-                        "{m} finds entities of types that the gold file does not have: {t}. Each counts as invented.",
-                        "{m} 找出了标准答案中没有的实体类型：{t}。每一个都算凭空找出。",
+                        "{m} finds entities of types that the gold file does not have: {t}. None of these can be right.",
+                        "{m} 找出了标准答案中没有的实体类型：{t}。这些都不可能算对。",
                         m=answer.name,
                         t=first_names(strange, LISTED),
                     ),
