@@ -150,3 +150,15 @@ def test_lines_of_chinese_words_stay_as_they_are_cut(tmp_path):
     lines = [("张三", "在", "北京", "工作", "。"), ("李四", "去", "了", "上海分公司")]
     (tmp_path / "new.txt").write_text("".join(" ".join(line) + "\n" for line in lines), encoding="utf-8")
     assert read_new_texts(tmp_path / "new.txt", tokens=True) == lines
+
+
+def test_lines_are_cut_as_the_texts_of_training_are(tmp_path):
+    """Where training saw "left" and ".", a line gave "left."."""
+    rows = [{"text": f"Anna saw Oslo, {i}.", "entities": SPANS} for i in range(3)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "new.txt").write_text("Anna left.\n\nwe met, at last\n")
+    written = read_tokens(DataSpec(train=str(tmp_path / "train.jsonl")))[0].written
+    cut = [("Anna", "left", "."), (), ("we", "met", ",", "at", "last")]
+    assert read_new_texts(tmp_path / "new.txt", written, tokens=True) == cut
+    split = [("Anna", "left."), (), ("we", "met,", "at", "last")]  # where training had tokens, blanks part them
+    assert read_new_texts(tmp_path / "new.txt", tokens=True) == split

@@ -191,11 +191,11 @@ def _from_files(files: list[ReadFile], root: Path, problems: list[Problem], spec
 
 
 def _written_as(files: list[ReadFile], spec: DataSpec) -> Written | None:
-    """What new sentences are read by: the column that the user named; None where nobody did."""
+    """What new sentences are read by: the column that the user named, and whether these are texts that are cut here; None where neither is so."""
     asked, label = asked_names(spec.columns)
-    if asked is None:
-        return None
     layout = SPANS_LAYOUT if all(c.content.scheme == "spans" for c in files) else ""
+    if asked is None:
+        return Written(layout) if layout else None
     return Written(layout, named=not asked.isdecimal(), text=(asked,), labels=() if label is None else (label,))
 
 

@@ -59,7 +59,7 @@ def read_sentences(
 
     Args:
         content: Of the file; "" of Parquet, which is read here.
-        written: How the training data are written; their column of texts or tokens comes first.
+        written: How the training data are written: their column of texts or tokens comes first; where they are texts with spans, lines are cut as these are.
         encoding: What the user says that the file is written in.
 
     Raises:
@@ -86,6 +86,8 @@ def read_sentences(
         return _cut(lines)
     if _is_in_columns(content, lines, filled, separator):
         return column_tokens(content, asked)
+    if spans:
+        return _cut(lines)
     return [tuple(piece for piece in re.split(r"[ \t]+", line) if piece) for line in lines]
 
 

@@ -135,7 +135,7 @@ def read_new_texts(
     written = written or Written()
     if str(path) == "-":
         content = whole_lines(_standard_input())
-        return read_sentences(content, path) if tokens else _lines(content, path, pair=pair)
+        return read_sentences(content, path, written=written) if tokens else _lines(content, path, pair=pair)
     try:
         is_there = path.is_file()
     except OSError as error:
