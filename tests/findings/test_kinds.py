@@ -220,3 +220,5 @@ def test_long_sentences_of_entities_are_not_said_to_be_cut():
         assert [finding.id for finding in find_tokens(study(models={"timm:good": {"texts": counted}}))] == ids
         (first, *_) = find_tokens(study(models={"timm:good": {"texts": strange}}))
         assert first.id == "tokens:timm:good"
+        assert "If that is because of their language" in first.sentence.en  # signs that it lacks may be emoji
+        assert "若原因在于语言" in first.sentence.zh

@@ -27,7 +27,7 @@ OPEN = (SETTLED_NOT, OPEN_ZH)
 SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "progress": {"no": ("not done yet", "没有完成")},
     "reading": {"yes": ("were read", "读取了")},
-    "tokens": {"no": ("wrong tokenizer", "不适合")},
+    "tokens": {"no": ("does not fit these texts", "不适合")},
     "tokens:cut": {"no": ("are cut", "截断")},
     "saved": {"no": ("does not answer", "不一致|不能给出回答")},
     "decision": {"yes": ("all the same", "仍都是"), "no": ("does not always", "并不总是")},

@@ -69,9 +69,9 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         **asked("tokens", "no"),
         severity="problem",
         sentence=text(
-            "{m} has the wrong tokenizer for the language of these texts: {s}. Its scores here say nothing about what it can do "
+            "The tokenizer of {m} does not fit these texts: {s}. If that is because of their language, its scores here say nothing about what it can do "
             "in its own language, and little about what a model of this size can do in this one.",
-            "{m} 的分词器不适合这些文本的语言：{s}。它在这里的得分不能说明它在自己语言上的能力，也很难说明同等规模的模型在这种语言上的能力。",
+            "{m} 的分词器不适合这些文本：{s}。若原因在于语言，则它在这里的得分不能说明它在自己语言上的能力，也很难说明同等规模的模型在这种语言上的能力。",
             m=address,
             s=symptom,
         ),
@@ -79,8 +79,8 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         candidates=_concerned(address, results),
         next=[
             text(
-                "Choose a model that was pretrained on this language, for example hf:intfloat/multilingual-e5-small.",
-                "请选择用这种语言预训练的模型，例如 hf:intfloat/multilingual-e5-small。",
+                "Unless it is emoji, codes or formulas that the tokenizer does not know, choose a model that was pretrained on this language, for example hf:intfloat/multilingual-e5-small.",
+                "除非分词器不认识的只是表情符号、代码或公式，否则请选择用这种语言预训练的模型，例如 hf:intfloat/multilingual-e5-small。",
             )
         ],
     )
