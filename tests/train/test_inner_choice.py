@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from weigh.errors import SpecError
+from weigh.kinds.base import Prediction, rows_of
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
 from weigh.plan.candidates import cross_candidates
@@ -104,6 +105,22 @@ def test_of_those_left_the_first_within_one_standard_error_is_taken():
     assert _choose([], [mixed, best], metric) is best, "of a search without its defaults"
     undefined = Contender("undefined", {}, statistics=[np.full_like(best.statistics[0], np.nan)])
     assert _choose([undefined], [undefined], metric) is undefined
+
+
+def test_parts_may_hold_other_types_of_entities():
+    """Counts are as wide as the last type that a part holds; a second part failed the run."""
+    metric = METRICS.get("entity_f1")
+
+    def part(kind: int, *, found: bool) -> np.ndarray:
+        target = rows_of([((0, 1, kind),)] * 4)
+        return metric.measure(Prediction(np.ones((4, 1)), target if found else rows_of([()] * 4)), target)
+
+    good = Contender("good", {}, statistics=[part(0, found=True), part(2, found=True)])
+    half = Contender("half", {}, statistics=[part(0, found=True), part(2, found=False)])
+    assert good.score(metric) == 1.0
+    assert half.score(metric) == pytest.approx(2 / 3)
+    assert half.behind(good, metric, 1.0)
+    assert _choose([], [half, good], metric) is good
 
 
 def test_ranks_are_compared_within_each_part():

@@ -60,17 +60,23 @@ class Contender:
             return float(
                 _shares(self.statistics) @ [metric.reduce(part, np.ones(len(part))) for part in self.statistics]
             )
-        pooled = np.concatenate(self.statistics)
+        pooled = _pooled(self.statistics)
         return float(metric.reduce(pooled, np.ones(len(pooled))))
 
     def behind(self, best: Contender, metric: Metric, errors: float) -> bool:
         """Whether it is behind by more than so many standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
         pairs = list(zip(best.statistics, self.statistics, strict=True))
         if metric.pooling != "rank":
-            pairs = [(np.concatenate(best.statistics), np.concatenate(self.statistics))]
+            pairs = [(_pooled(best.statistics), _pooled(self.statistics))]
         rises = np.array([rise_of(metric, after, before) for after, before in pairs])
         shares = _shares([after for after, _ in pairs])
         return not shares @ rises[:, 0] <= errors * float(np.sqrt(((shares * rises[:, 1]) ** 2).sum()))
+
+
+def _pooled(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """`(n, k)` statistics of all parts. Counts per type of entity reach as far as the last type that a part holds: those beyond are 0."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
 
 
 def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
