@@ -237,3 +237,16 @@ def test_weibo(shared):
     assert found["split"].numbers["different"] == 40
     assert found["leak"].numbers["test"] >= 36
     assert found["orphan-tag"].numbers["n"] > 0
+
+
+def test_rows_of_a_saved_dataset_with_fewer_tags_than_tokens_are_named(tmp_path):
+    """They were an error of the program."""
+    datasets = pytest.importorskip("datasets")
+    words, marks = ["Anna", "saw", "Oslo"], ["B-PER", "O", "B-LOC"]
+    rows = [{"tokens": [*words, f"n{i}"], "ner_tags": [*marks, "O"]} for i in range(24)]
+    rows += [{"tokens": [*words, "now"], "ner_tags": marks}, {"tokens": words, "ner_tags": None}]
+    datasets.Dataset.from_list(rows).save_to_disk(tmp_path / "saved")
+    examples, problems = read_tokens(DataSpec(train=str(tmp_path / "saved")))
+    assert len(examples) == 24
+    (broken,) = [p for p in problems if p.kind == "broken-row"]
+    assert [path.rpartition(":")[2] for path in broken.paths] == ["25", "26"]

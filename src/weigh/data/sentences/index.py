@@ -133,12 +133,14 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
     refuse_split(spec.columns.split)
     read_files = []
     for split, rows in sequences(loaded, spec.columns).items():
-        blocks = [
-            Block([n] * len(tokens), list(tokens), list(tags))
-            for n, (tokens, tags) in enumerate(rows.rows, 1)
-            if len(tokens)
-        ]
-        file = decode_blocks(root / split, Blocks(blocks), "UTF-8", rows.names or spec.columns.tag_names)
+        blocks = Blocks()
+        for n, (tokens, tags) in enumerate(rows.rows, 1):
+            if len(tokens) != len(tags):
+                blocks.bad[n] = f"{len(tokens)} ≠ {len(tags)}"
+                blocks.left_out.append(n)
+            elif tokens:
+                blocks.blocks.append(Block([n] * len(tokens), tokens, tags))
+        file = decode_blocks(root / split, blocks, "UTF-8", rows.names or spec.columns.tag_names)
         read_files.append(ReadFile(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
     kept, problems = choose_versions(read_files, root)
     return _from_files(kept, root, [*problems, *empty_split_problems(root)], spec)

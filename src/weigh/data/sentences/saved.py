@@ -40,7 +40,7 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
         named = [name for name, f in features.items() if label_names(f)]
         sample = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
         chosen = list_columns(
-            [{n: [str(c) for c in v] if n not in named else v for n, v in row.items()} for row in sample]
+            [{n: [str(c) for c in v or ()] if n not in named else v for n, v in row.items()} for row in sample]
         )
         tag = columns.label if columns.label in features else chosen[1] if chosen else (named or [None])[0]
         token = columns.text if columns.text in features else chosen[0] if chosen else None
@@ -61,7 +61,9 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
                 ),
             )
         pairs = zip(rows[token], rows[tag], strict=True)
-        read[split] = Sequences([(list(map(str, a)), list(map(str, b))) for a, b in pairs], label_names(features[tag]))
+        read[split] = Sequences(
+            [(list(map(str, a or ())), list(map(str, b or ()))) for a, b in pairs], label_names(features[tag])
+        )
     return read
 
 
