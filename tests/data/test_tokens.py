@@ -12,6 +12,7 @@ from weigh.data.readers import read_and_check, task_of
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.sentences.index import read_tokens
 from weigh.data.sentences.tags import decode_tags, parse_tag, scheme_of
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError
 from weigh.record.index import read_index, write_index
 from weigh.spec import DataSpec
@@ -250,3 +251,15 @@ def test_rows_of_a_saved_dataset_with_fewer_tags_than_tokens_are_named(tmp_path)
     assert len(examples) == 24
     (broken,) = [p for p in problems if p.kind == "broken-row"]
     assert [path.rpartition(":")[2] for path in broken.paths] == ["25", "26"]
+
+
+def test_a_token_that_is_missing_is_not_the_word_none(tmp_path):
+    """As pandas writes the word "null" that it took for a missing value."""
+    rows = [{"tokens": ["Anna", "saw", f"n{i}"], "ner_tags": ["B-PER", "O", "O"]} for i in range(24)]
+    rows.append({"tokens": ["Anna", None, "Oslo"], "ner_tags": ["B-PER", "O", "O"]})
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    examples, problems = read_tokens(DataSpec(train=str(tmp_path / "d.jsonl")))
+    assert len(examples) == 24
+    assert [p.paths for p in problems if p.kind == "broken-row"] == [("d.jsonl:25",)]
+    with pytest.raises(DataError, match=r"Line 25 of .* holds a token that is missing"):
+        read_new_texts(tmp_path / "d.jsonl", tokens=True)

@@ -232,6 +232,16 @@ def _sentence(row: Any, named: Sequence[str], path: Path, number: int, asked: st
         raise broken_line(path, number, "JSON")
     lists = {name: value for name, value in whole.items() if isinstance(value, list)}
     tokens = next((lists[name] for name in named if name in lists), None)
+    if tokens is not None and None in tokens:
+        raise DataError(
+            text(
+                "Line {l} of {p} holds a token that is missing (null).",
+                "{p} 的第 {l} 行有缺失的词（null）。",
+                l=number,
+                p=path,
+            ),
+            do=text("Write the word, in quotes.", "请写出该词，并加引号。"),
+        )
     if tokens is not None:
         return tuple(map(str, tokens))
     written = text_of(whole, asked)

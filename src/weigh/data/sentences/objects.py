@@ -239,7 +239,10 @@ def _ranked(names: Sequence[str], usual: Sequence[str], asked: str | None = None
 
 
 def _fit(tokens: Any, tags: Any) -> bool:
-    return isinstance(tokens, list) and isinstance(tags, list) and len(tokens) == len(tags) > 0
+    """Whether two lists are tokens and their tags, none of them missing."""
+    if not isinstance(tokens, list) or not isinstance(tags, list):
+        return False
+    return len(tokens) == len(tags) > 0 and None not in tokens and None not in tags
 
 
 # Spans --------------------------------------------------------------------------------------------------------------

@@ -61,10 +61,13 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
                 ),
             )
         pairs = zip(rows[token], rows[tag], strict=True)
-        read[split] = Sequences(
-            [(list(map(str, a or ())), list(map(str, b or ()))) for a, b in pairs], label_names(features[tag])
-        )
+        read[split] = Sequences([(_cells(a), _cells(b)) for a, b in pairs], label_names(features[tag]))
     return read
+
+
+def _cells(listed: list | None) -> list[str]:
+    """A list as text; an empty one where it, or anything in it, is missing: then it does not fit the other."""
+    return [] if listed is None or None in listed else list(map(str, listed))
 
 
 def _no_list(role: str, name: str, present: list[str]) -> DataError:
