@@ -59,7 +59,8 @@ def read_sentences(
 
     Args:
         content: Of the file; "" of Parquet, which is read here.
-        written: How the training data are written: their column of texts or tokens comes first; where they are texts with spans, lines are cut as these are.
+        written: How the training data are written: their column of texts or tokens comes first; where they are texts with spans, lines
+            are cut as these are.
         encoding: What the user says that the file is written in.
 
     Raises:

@@ -64,7 +64,7 @@ ONE_SENTENCE = (
 def new_texts(
     texts: Any, written: Written | None = None, *, pair: bool = False, tokens: bool = False, encoding: str | None = None
 ) -> NewExamples:
-    """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens, or texts, which are cut into such) and paths of tables.
+    """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens, or texts to be cut) and paths of tables.
 
     Raises:
         DataError: A file that cannot be read (`read_new_texts`), or something in the list that is no such example.

@@ -1,4 +1,4 @@
-"""Sentences of a gold file and of submissions in the same words: texts with spans are cut alike; what is said of others, and of tags that were repaired.
+"""Sentences of a gold file and of submissions in the same words: texts with spans are cut alike; what is said of others, and of repaired tags.
 
 A text is cut into words where an entity begins or ends, so an entity that covers a part of a word makes two of it, in the file that has this
 entity. Before it: `entities.py` set the files side by side. After it: there the words of all are those of the finest cut.
