@@ -6,6 +6,7 @@ A medium knows the words for its examples and what is peculiar to them; nobody e
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,8 +164,13 @@ class Sentences(Texts):
 
 def joined_tokens(tokens: Sequence[str]) -> str:
     """Tokens as one text: without blanks where most are single characters of a script that has none."""
-    alone = sum(len(t) == 1 and not t.isascii() for t in tokens)
+    alone = sum(not t.isascii() and _is_character(t) for t in tokens)
     return ("" if alone * 2 > len(tokens) else " ").join(tokens)
+
+
+def _is_character(token: str) -> bool:
+    """Whether it is a single character, with the signs that are written into it."""
+    return all(unicodedata.category(c)[0] == "M" for c in token[1:])
 
 
 MEDIA: Registry[Medium] = Registry(text("medium", "样本类型"))

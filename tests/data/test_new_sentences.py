@@ -10,9 +10,11 @@ import pytest
 
 from tests.data.test_token_layouts import LAYOUTS, _csv
 from weigh.data.sentences.index import read_tokens
+from weigh.data.sentences.new_sentences import cut_text
 from weigh.data.texts.new_texts import read_new_texts
 from weigh.data.written import Written
 from weigh.errors import DataError
+from weigh.media import joined_tokens
 from weigh.spec import DataSpec
 
 SAID = [("Anna", "saw", "Oslo", "."), ("we", "met"), ("Boris",), ("in", "Cape", "Town", "\u00a0", "now")]
@@ -162,3 +164,15 @@ def test_lines_are_cut_as_the_texts_of_training_are(tmp_path):
     assert read_new_texts(tmp_path / "new.txt", written, tokens=True) == cut
     split = [("Anna", "left."), (), ("we", "met,", "at", "last")]  # where training had tokens, blanks part them
     assert read_new_texts(tmp_path / "new.txt", tokens=True) == split
+
+
+def test_words_keep_the_signs_that_are_written_into_them():
+    """For `re` they are no letters: a word of Hindi became six tokens."""
+    assert cut_text("हिन्दी किताब।") == ("हिन्दी", "किताब", "।")
+    assert cut_text("مُحَمَّد here") == ("مُحَمَّد", "here")
+    assert cut_text("Ame\u0301lie left") == ("Ame\u0301lie", "left")
+    assert cut_text("我用iPhone 12。") == ("我", "用", "iPhone", "12", "。")
+    syllables = ("\u0e17\u0e35\u0e48", "\u0e19\u0e35\u0e48")  # Thai, written without blanks
+    assert cut_text("".join(syllables)) == syllables
+    assert joined_tokens(syllables) == "".join(syllables)
+    assert joined_tokens(("हिन्दी", "किताब")) == "हिन्दी किताब"

@@ -23,13 +23,17 @@ from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words
 from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.label_studio import ANNOTATIONS, DISAGREE, UNANSWERED, finished, was_skipped
 from weigh.data.tables.records import parse_json_lines
+from weigh.data.unspaced import MARKS, UNSPACED
 from weigh.errors import DataError, reason_of
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
 __all__ = ["SPANS", "TAGS", "TEXT", "TOKENS", "WORD", "as_object", "asked_names", "holds_sentences", "json_objects", "lifted", "list_columns", "names_in", "row_blocks", "text_of"]  # fmt: skip
 
-WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
+ALONE = UNSPACED.pattern.strip("[]")
+LETTER, SIGN = rf"[^\W\d_{ALONE}]", rf"[{MARKS}\u200c\u200d]"
+# a character of Chinese, Japanese or Thai stands for itself; signs that are written into a word are no letters for `re`
+WORD = re.compile(rf"\d+|[{ALONE}][{MARKS}]*|{LETTER}+(?:{SIGN}+{LETTER}*)*|\S")
 TOKENS = ("tokens", "words", "token", "word", "text", "sentence", "chars", "tokens_list")
 TAGS = (
     "tags",
