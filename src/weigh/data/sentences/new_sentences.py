@@ -46,7 +46,9 @@ from weigh.spec import ColumnsSpec
 
 __all__ = ["cut_text", "read_sentences"]
 
-HAN_OR_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff]")  # of which `WORD` takes every character for a word; Thai words are longer
+HAN_OR_KANA = re.compile(
+    "[\u3040-\u30ff\u3400-\u9fff]"
+)  # of which `WORD` takes every character for a word; Thai words are longer
 LONGEST_WORDS = 4  # such characters of a word, on average over all words of a text; most words have one or two
 
 Sentences = list[tuple[str, ...]]
