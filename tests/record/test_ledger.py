@@ -236,3 +236,15 @@ def test_numbers_and_tags_survive_the_disk(tmp_path, monkeypatch):
     found = arrays.read_predictions(path, digest)[1]
     np.testing.assert_array_equal(found[:, :40], tags[:, :40])
     np.testing.assert_allclose(found[:, 40:], tags[:, 40:], rtol=1e-3)
+
+
+def test_a_run_belongs_to_the_candidate_that_it_is_planned_for(tmp_path):
+    """A recipe got a label after it had run: its runs were there, and those of the new name were counted as recorded and never read."""
+    ledger, model = Ledger(tmp_path, create=True), {"parameters": 7}
+    ledger.commit([make_run("a")], [outcome("a", model=model)], labelled(np.zeros(9, int)))
+    now = [make_run("a", candidate="m × plain"), make_run("a", candidate="m × again")]
+    ledger.set_planned(now)
+    assert ledger.unfinished() == {}
+    for records in (ledger.records(), ledger.records(now)):
+        assert [(record.key, record.candidate) for record in records] == [("a", "m × plain"), ("a", "m × again")]
+    assert ledger.models() == dict.fromkeys(["m × probe", "m × plain", "m × again"], model)

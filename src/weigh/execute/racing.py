@@ -82,7 +82,6 @@ def run_race(
             if run.purpose == "main" and run.candidate in alive and run.repeat * race.folds + run.fold < race.upto
         ]
         jobs = forecast.missing_jobs(block, recorded)
-        # two candidates share their runs (the same options under two labels), or no time is left: nothing to decide by
-        if not jobs:
+        if not jobs:  # no time is left: nothing to decide by
             return left, forecast.missing_jobs(left.runs, recorded)
         execute(jobs)

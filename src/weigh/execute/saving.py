@@ -133,14 +133,17 @@ class Keeper:
         try:
             config = read_config(self._model)
             own = config["weigh"]
-            former = own["temperature"], own["margins"]
+            former, facts = (own["temperature"], own["margins"]), own.get("facts", {})
+            called = facts.get("candidate") == self.winner.candidate  # or its recipe had another label
         except (OSError, ValueError, KeyError, TypeError):
             return  # damaged, and not refitted: whoever opens it is told
         temperature, margins = _calibration(out_of_fold, self.results)
-        if math.isclose(former[0], temperature, rel_tol=1e-6) and _same_margins(former[1], margins):
+        same = math.isclose(former[0], temperature, rel_tol=1e-6) and _same_margins(former[1], margins)
+        if same and called:
             return
         listed = None if margins is None else margins.tolist()
-        rewrite_config(self._model, config, temperature=temperature, margins=listed)
+        facts = {**facts, "candidate": self.winner.candidate}
+        rewrite_config(self._model, config, temperature=temperature, margins=listed, facts=facts)
         self.ledger.set_facts(temperature=temperature)
 
     def _judge_former(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -295,13 +295,19 @@ class Ledger:
         if time.monotonic() - self._copied > COPY_EVERY:
             self.keep_copy()
 
-    def records(self, keys: Collection[str] | None = None) -> tuple[RunRecord, ...]:
-        """Every recorded run of the present design, or of `keys`; without those that are lost."""
-        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, replace(cause, char(10), ' '), n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
-        if keys is None:
-            rows = self._rows(f"SELECT {columns} FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position")
+    def records(self, runs: Iterable[Run] | None = None) -> tuple[RunRecord, ...]:
+        """Every recorded run of the present design, or of `runs`, under the candidates that they are planned for (the same run may have been made
+        under another label); without those that are lost.
+        """
+        columns = "purpose, repeat, fold, status, variant, replace(cause, char(10), ' '), n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
+        if runs is None:
+            sql = (
+                f"SELECT p.key, p.candidate, {columns} FROM planned p JOIN runs r ON r.key = p.key ORDER BY p.position"
+            )
+            rows = self._rows(sql)
         else:
-            rows = [row for row in self._rows(f"SELECT {columns} FROM runs r ORDER BY r.key") if row[0] in keys]
+            stored = {key: cells for key, *cells in self._rows(f"SELECT key, {columns} FROM runs")}
+            rows = [(run.key, run.candidate, *stored[run.key]) for run in runs if run.key in stored]
         lost = self.lost()
         return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows if row[0] not in lost)
 
@@ -344,9 +350,12 @@ class Ledger:
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Candidate -> facts on its model, which depend on its options (the input size)."""
-        return {
-            id: json.loads(facts) for id, facts in self._rows("SELECT candidate, facts FROM models ORDER BY candidate")
-        }
+        rows = self._rows("SELECT candidate, facts FROM models ORDER BY candidate")
+        rows += self._rows(  # of candidates whose runs were made under another label
+            "SELECT planned, ran, facts FROM (SELECT DISTINCT p.candidate AS planned, r.candidate AS ran FROM planned p "
+            "JOIN runs r ON r.key = p.key WHERE p.candidate <> r.candidate) JOIN models ON candidate = ran ORDER BY planned, ran"
+        )
+        return {row[0]: json.loads(row[-1]) for row in rows}
 
     def look(self, key: str, candidate: str, n: int) -> None:
         """Count that `n` test examples were scored for what `key` names; the same key counts once."""

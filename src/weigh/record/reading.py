@@ -112,7 +112,7 @@ def main_results(ledger: Ledger, plan: Plan, spec: StudySpec, examples: Examples
         examples=examples,
         problems=(),
         candidates=plan.candidates,
-        records=ledger.records({run.key for run in plan.runs if run.purpose == "main"}),
+        records=ledger.records(run for run in plan.runs if run.purpose == "main"),
         predictions=ledger.predictions,
     )
 
