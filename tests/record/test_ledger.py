@@ -109,6 +109,20 @@ def test_choices_are_made_once(tmp_path):
     assert Ledger(tmp_path).choose("threads", 64) == 2
 
 
+def test_two_processes_that_choose_at_once_go_on_with_the_same(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path, create=True)
+    asked = ledger.fact
+
+    def and_another_chooses(key, default=None):
+        stored = asked(key, default)
+        Ledger(tmp_path).choose("threads", 2)
+        return stored
+
+    monkeypatch.setattr(ledger, "fact", and_another_chooses)
+    assert ledger.choose("threads", 64) == 2
+    assert Ledger(tmp_path).choose("threads", 8) == 2
+
+
 def test_looks_at_the_test_part_are_counted_per_candidate(tmp_path):
     ledger = Ledger(tmp_path, create=True)
     refits = [

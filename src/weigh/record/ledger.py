@@ -194,8 +194,9 @@ class Ledger:
         stored = self.fact(f"choice:{key}")
         if stored is not None:
             return stored
-        self.set_facts(**{f"choice:{key}": value})
-        return json.loads(_json(value))
+        with self._change() as db:  # `weigh plan` may choose in another process meanwhile: the first choice stays
+            insert(db, FACTS, [(f"choice:{key}", _json(value))], on_conflict="IGNORE")
+        return self.fact(f"choice:{key}")
 
     # ---- runs
 
