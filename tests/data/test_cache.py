@@ -82,6 +82,21 @@ def test_room_beyond_memory_is_a_file_and_a_full_disk_is_said(tmp_path, monkeypa
     assert "No space left" in caplog.text
 
 
+def test_entries_that_cannot_be_marked_as_used_are_read_and_stay(folder, monkeypatch, caplog):
+    """On a read-only disk, or where another user made them, entries were computed anew, and deleted where that was allowed."""
+    cache.store("a", np.arange(3), cache_folder())
+
+    def refused(path, **_):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "utime", refused)
+    found = cache.load("a", cache_folder())
+    assert found is not None
+    assert found.tolist() == [0, 1, 2]
+    assert next(folder.rglob("a.npy")).is_file()
+    assert "Computed anew" not in caplog.text
+
+
 def test_clear_leaves_what_is_not_ours(folder):
     cache.store("a", np.arange(3), cache_folder())
     (folder / "letters").mkdir()

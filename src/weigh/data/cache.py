@@ -62,7 +62,11 @@ def load(key: str, folder: Path | None) -> np.ndarray | None:
             if _checked.get(path) != now:
                 _check(file, key)
             array = _map(file)
-            os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))  # it was used
+            used = time.time_ns(), os.fstat(file.fileno()).st_mtime_ns
+            with contextlib.suppress(
+                OSError
+            ):  # a disk that is read-only, or an entry of another user: it is read all the same
+                os.utime(path, ns=used)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError) as error:
