@@ -248,6 +248,18 @@ def test_what_a_killed_writer_left_is_swept(folder):
     assert not left.exists()
 
 
+def test_a_memo_in_a_folder_that_cannot_be_looked_into_is_empty(monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    memo = Memo("m-1")
+    memo.put_many({"k": b"v"})
+    with monkeypatch.context() as patched:
+        patched.setattr(type(memo.path), "is_file", refused)
+        assert memo.get_many(["k"]) == {}
+    assert memo.get_many(["k"]) == {"k": b"v"}
+
+
 def test_a_memo_with_a_damaged_schema_is_replaced(caplog):
     memo = Memo("m-1")
     memo.put_many({"k": b"v"})

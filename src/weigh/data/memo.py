@@ -38,9 +38,9 @@ class Memo:
         """The values that are known; those that are damaged are not."""
         wanted = list(dict.fromkeys(keys))
         values, damaged = {}, 0
-        if not wanted or not self.path.is_file():
-            return values
         try:
+            if not wanted or not self.path.is_file():  # an error where there is no permission to look into the folder
+                return values
             with closing(self._open()) as connection:
                 for start in range(0, len(wanted), 500):
                     batch = wanted[start : start + 500]
