@@ -63,7 +63,7 @@ def load(key: str, folder: Path | None) -> np.ndarray | None:
                 _check(file, key)
             array = _map(file)
             used = time.time_ns(), os.fstat(file.fileno()).st_mtime_ns
-            with contextlib.suppress(OSError):  # the disk is read-only, or it is another user's: it is read all the same
+            with contextlib.suppress(OSError):  # read-only, or of another user: it is read all the same
                 os.utime(path, ns=used)
     except FileNotFoundError:
         return None
