@@ -214,3 +214,24 @@ def test_what_is_said_of_time_is_by_the_clock_of_all_workers(photos, tmp_path, m
     assert alone / 2 <= shared < alone
     member = SimpleNamespace(runs=[SimpleNamespace(candidate="a", keep_weights=True)], predicted_seconds=600.0)
     assert "about 10 min in all" in driver._refit_words([member, member], {"a"}, 600.0).en
+
+
+@pytest.mark.parametrize("hours", [8, -8])
+def test_a_clock_that_is_set_while_a_study_runs_leaves_nothing_out(photos, tmp_path, monkeypatch, hours):
+    """The first job seemed to take eight hours, or to end before it began, and the plan was made by that."""
+    settings = ["design.budget=6h"]
+    study, now = timed_study(photos, tmp_path / "s", monkeypatch, slower=1.0, settings=settings)
+    paces = []
+    real = budget.Clock.job_done
+
+    def job_done(clock, job, seconds, outcomes=()):
+        real(clock, job, seconds, outcomes)
+        paces.append((clock.pace(), clock.pace("pass")))
+
+    monkeypatch.setattr(budget.Clock, "job_done", job_done)
+    set_clock = SimpleNamespace(monotonic=lambda: now[0], time=lambda: now[0] + hours * 3600)
+    monkeypatch.setattr(driver, "time", set_clock)
+    study = records_only(study)
+    assert set(repeats_of(study).values()) == {3}
+    assert "budget" not in study.results().skipped
+    assert all(pace > 0 for both in paces for pace in both)

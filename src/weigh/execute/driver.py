@@ -213,7 +213,9 @@ class _Recorder:
             self.interruption.check()  # a job that an interruption ended is no failed job
             self.ledger.commit(job.runs, outcomes, self.examples)
             started = [outcome.measured["started"] for outcome in outcomes if "started" in outcome.measured]
-            self.clock.job_done(job, time.time() - min(started, default=time.time()), outcomes)
+            # the wall clock of both processes: somebody may have set it, or the machine slept
+            took = time.time() - min(started, default=time.time())
+            self.clock.job_done(job, min(max(0.0, took), time.monotonic() - self.clock.began), outcomes)
             failed = [outcome for outcome in outcomes if outcome.status == "failed"]
             for outcome in failed:
                 log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
