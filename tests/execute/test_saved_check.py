@@ -94,3 +94,18 @@ def test_only_checks_of_what_is_saved_now_count():
     assert failed_checks(json.loads(json.dumps(stored)), {"one", "two"}) == (bad,)
     assert failed_checks(stored, {"two"}) == ()
     assert failed_checks(with_check(stored, "three", good._replace(folder="model")), {"one", "two", "three"}) == ()
+
+
+def test_killed_before_it_is_recorded_a_saved_model_passes_for_no_other(study, monkeypatch):
+    """The files were those of the new winner, the record that of a former one: once that came first again, nothing was refitted."""
+    own = saving.save_refit
+
+    def killed(*given, **options):
+        own(*given, **options)
+        raise KeyboardInterrupt
+
+    assert study.ledger().fact("saved_model")
+    monkeypatch.setattr(saving, "save_refit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_again(study)
+    assert study.ledger().fact("saved_model") is None

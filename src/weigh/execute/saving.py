@@ -77,6 +77,9 @@ class Keeper:
             self.causes[run.key] = outcome.cause
             return
         if self._is_winner(run):
+            self.ledger.set_facts(
+                saved_model=None
+            )  # killed while it is written, files of one model would pass for those of a former one
             temperature = save_refit(self._model, run, outcome, self.results, trust_code=trust_code)
             self.ledger.set_facts(saved_model=run.key, temperature=temperature)
             self._check(self._model, run, outcome, trust_code=trust_code)
