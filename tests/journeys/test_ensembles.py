@@ -218,6 +218,14 @@ def test_where_a_member_cannot_be_refitted_none_is_saved_and_that_is_told(single
     assert study.results().averaged == {}
 
 
+def test_where_the_winner_cannot_be_refitted_that_is_told(single, tmp_path, caplog):
+    folder = shutil.copytree(single.folder, tmp_path / "copy")
+    study = Study.open(folder)
+    run = SimpleNamespace(key="ab" * 16, candidate="<i>a", test=np.zeros(0, int))
+    Keeper(Ledger(folder), study.results(), run, {}).keep(run, Outcome(run.key, "failed", cause="memory ran out"))
+    assert "The model is not saved: <i>a could not be refitted (memory ran out)" in caplog.text
+
+
 def keeper_of(folder: Path, members=()) -> Keeper:
     """Of a study in which everything is refitted."""
     refits = [SimpleNamespace(key=one.run, candidate=one.candidate, test=np.zeros(0, int)) for one in members]

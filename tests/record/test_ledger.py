@@ -109,6 +109,17 @@ def test_choices_are_made_once(tmp_path):
     assert Ledger(tmp_path).choose("threads", 64) == 2
 
 
+def test_a_run_that_fails_when_it_is_repeated_for_its_weights_keeps_its_answers(tmp_path):
+    """Where the folder model/ was deleted and memory ran out at the refit, its score on the test part was lost too."""
+    ledger, examples = Ledger(tmp_path, create=True), labelled(np.zeros(9, int))
+    run = make_run("a", purpose="refit", repeat=-1, fold=-1)
+    ledger.set_planned([run])
+    ledger.commit([run], [outcome("a")], examples)
+    ledger.commit([run], [outcome("a", status="failed", cause="out of memory", answers=None)], examples)
+    assert [record.status for record in ledger.records()] == ["done"]
+    assert ledger.predictions("a")[0].tolist() == [5, 6, 7]
+
+
 def test_two_processes_that_choose_at_once_go_on_with_the_same(tmp_path, monkeypatch):
     ledger = Ledger(tmp_path, create=True)
     asked = ledger.fact

@@ -75,6 +75,16 @@ class Keeper:
         """Save what a refit left, where it is to be kept."""
         if outcome.weights is None:
             self.causes[run.key] = outcome.cause
+            if self._is_winner(run) and outcome.status == "failed":
+                notice(
+                    text(
+                        "The model is not saved: {c} could not be refitted ({e}).",
+                        "模型未保存：{c} 未能重新拟合（{e}）。",
+                        c=run.candidate,
+                        e=outcome.cause,
+                    ),
+                    always=True,
+                )
             return
         if self._is_winner(run):
             self.ledger.set_facts(

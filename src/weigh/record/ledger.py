@@ -247,10 +247,13 @@ class Ledger:
             return db.execute("DELETE FROM runs WHERE status = 'failed'").rowcount
 
     def commit(self, runs: Sequence[Run], outcomes: Sequence[Outcome], examples: Examples) -> None:
-        """Record the outcomes of one job: arrays first, then all rows in one transaction."""
+        """Record the outcomes of one job: arrays first, then all rows in one transaction. A failure replaces nothing that was done."""
         by_key = {run.key: run for run in runs}
         rows, models, looks = [], [], []
+        recorded = self.recorded() if any(outcome.status == "failed" for outcome in outcomes) else {}
         for outcome in outcomes:
+            if outcome.status == "failed" and recorded.get(outcome.key) == "done":
+                continue  # it ran again for its weights alone: what it answered before stays
             run = by_key[outcome.key]
             digest = None
             if outcome.answers is not None:
