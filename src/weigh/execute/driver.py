@@ -69,13 +69,14 @@ def run_study(
         ledger = Ledger(folder, create=True)
         if lost := ledger.lost_sentence():
             listener.stage(lost)
-        if retry_failed:
-            ledger.forget_failed()
+        ledger.forgets_failed = retry_failed
         planner = begin(spec, ledger, listener, trust_code=trust_code)
         forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples
         if not listener.planned(forecast):
             return False
+        if retry_failed:
+            ledger.forget_failed()
         _remember(ledger, forecast)
         planner.keep_left_out(forecast)
         ledger.keep_copy()

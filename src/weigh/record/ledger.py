@@ -79,6 +79,9 @@ class Ledger:
         self.folder, self.path, self.arrays = folder, folder / LEDGER, folder / "arrays"
         self._copied = time.monotonic()
         self._digests: dict[str, str | None] = {}
+        self.forgets_failed = (
+            False  # failed records count as not there: they are deleted when it is agreed to that they run again
+        )
         kept = folder / "ledger.copy.sqlite"
         if not (self.path.exists() or kept.exists() or create):
             raise no_study(folder)
@@ -215,11 +218,13 @@ class Ledger:
     def recorded(self) -> dict[str, str]:
         """Run key -> status of everything that is recorded and whose array is at hand."""
         lost = self.lost()
-        return {key: status for key, status in self._rows("SELECT key, status FROM runs") if key not in lost}
+        rows = self._rows("SELECT key, status FROM runs")
+        return {k: status for k, status in rows if k not in lost and not (self.forgets_failed and status == "failed")}
 
     def purposes(self) -> frozenset[str]:
         """What the runs that are recorded were for, whatever the design was."""
-        return frozenset(purpose for (purpose,) in self._rows("SELECT DISTINCT purpose FROM runs"))
+        kept = " WHERE status <> 'failed'" if self.forgets_failed else ""
+        return frozenset(purpose for (purpose,) in self._rows(f"SELECT DISTINCT purpose FROM runs{kept}"))
 
     def lost(self) -> dict[str, str]:
         """Run key -> candidate of runs that were recorded, but whose array is missing, damaged or another run's.
@@ -243,6 +248,7 @@ class Ledger:
 
     def forget_failed(self) -> int:
         """Drop failed records, so that they run again; returns how many there were."""
+        self.forgets_failed = False  # what fails from now on is recorded
         with self._change() as db:
             return db.execute("DELETE FROM runs WHERE status = 'failed'").rowcount
 
@@ -312,8 +318,8 @@ class Ledger:
         else:
             stored = {key: cells for key, *cells in self._rows(f"SELECT key, {columns} FROM runs")}
             rows = [(run.key, run.candidate, *stored[run.key]) for run in runs if run.key in stored]
-        lost = self.lost()
-        return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows if row[0] not in lost)
+        recorded = self.recorded()
+        return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows if row[0] in recorded)
 
     def predictions(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """`(indices, logits)` of a run.
