@@ -273,3 +273,11 @@ def test_a_run_belongs_to_the_candidate_that_it_is_planned_for(tmp_path):
     for records in (ledger.records(), ledger.records(now)):
         assert [(record.key, record.candidate) for record in records] == [("a", "m × plain"), ("a", "m × again")]
     assert ledger.models() == dict.fromkeys(["m × probe", "m × plain", "m × again"], model)
+
+
+def test_a_ledger_without_its_first_transaction_is_a_study_that_never_started(tmp_path):
+    """Killed as it began: the reader was sent to look for a copy, or to another folder, and the same command would have done."""
+    (tmp_path / "ledger.sqlite").touch()
+    with pytest.raises(RecordError, match=r"was never started[\s\S]*Run the command that began it again"):
+        Ledger(tmp_path)
+    assert Ledger(tmp_path, create=True).recorded() == {}

@@ -28,7 +28,7 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.record.arrays import intact, read_kept, read_predictions, write_predictions
 from weigh.record.results import RunRecord
-from weigh.record.study_folders import LEDGER, no_study
+from weigh.record.study_folders import LEDGER, never_started, no_study
 from weigh.record.tables import (
     Table,
     check_tables,
@@ -97,8 +97,10 @@ class Ledger:
                 insert(db, FACTS, [("format", json.dumps(FORMAT))], on_conflict="IGNORE")
 
     def _take_copy_if_damaged(self, kept: Path, *, write: bool) -> None:
-        if write and not kept.exists() and os.path.getsize(self.path) == 0:
-            return  # killed before its first transaction
+        if not kept.exists() and os.path.getsize(self.path) == 0:  # killed before its first transaction
+            if write:
+                return
+            raise never_started(self.folder)
         reason = self._damage(self.path)
         if reason is None:
             return
