@@ -281,3 +281,18 @@ def test_a_ledger_without_its_first_transaction_is_a_study_that_never_started(tm
     with pytest.raises(RecordError, match=r"was never started[\s\S]*Run the command that began it again"):
         Ledger(tmp_path)
     assert Ledger(tmp_path, create=True).recorded() == {}
+
+
+def test_a_folder_that_is_moved_while_it_is_written_is_said(tmp_path):
+    """It was said to lack permissions, and a new folder stood in its place."""
+    ledger = Ledger(tmp_path / "s", create=True)
+    (tmp_path / "s").rename(tmp_path / "moved")
+    for act in (
+        lambda: ledger.commit([make_run("a")], [outcome("a")], labelled(np.zeros(9, int))),
+        lambda: ledger.set_facts(name="s"),
+        ledger.records,
+    ):
+        with pytest.raises(RecordError, match="moved, renamed or deleted"):
+            act()
+    assert not (tmp_path / "s").exists()
+    assert Ledger(tmp_path / "moved").recorded() == {}

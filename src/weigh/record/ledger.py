@@ -36,6 +36,7 @@ from weigh.record.tables import (
     copy_tables,
     create_tables,
     damaged,
+    gone,
     insert,
     read_rows,
     unusable,
@@ -256,6 +257,8 @@ class Ledger:
 
     def commit(self, runs: Sequence[Run], outcomes: Sequence[Outcome], examples: Examples) -> None:
         """Record the outcomes of one job: arrays first, then all rows in one transaction. A failure replaces nothing that was done."""
+        if not self.path.exists():  # or a new folder would stand in the place of one that was moved
+            raise gone(self.path)
         by_key = {run.key: run for run in runs}
         rows, models, looks = [], [], []
         recorded = self.recorded() if any(outcome.status == "failed" for outcome in outcomes) else {}
@@ -313,10 +316,8 @@ class Ledger:
         """
         columns = "purpose, repeat, fold, status, variant, replace(cause, char(10), ' '), n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
         if runs is None:
-            sql = (
-                f"SELECT p.key, p.candidate, {columns} FROM planned p JOIN runs r ON r.key = p.key ORDER BY p.position"
-            )
-            rows = self._rows(sql)
+            planned = "planned p JOIN runs r ON r.key = p.key ORDER BY p.position"
+            rows = self._rows(f"SELECT p.key, p.candidate, {columns} FROM {planned}")
         else:
             stored = {key: cells for key, *cells in self._rows(f"SELECT key, {columns} FROM runs")}
             rows = [(run.key, run.candidate, *stored[run.key]) for run in runs if run.key in stored]

@@ -26,12 +26,14 @@ __all__ = [
     "copy_tables",
     "create_tables",
     "damaged",
+    "gone",
     "insert",
     "read_rows",
     "unusable",
 ]
 
 BUSY = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
+CANNOT_OPEN = 14  # SQLITE_CANTOPEN
 WAIT = 30.0  # seconds for another process's transaction
 SYNCHRONOUS = "FULL"  # what a transaction wrote is on the disk when it ends, so that it survives a power cut
 _checked: dict[tuple, tuple] = {}  # (file, tables) -> the identity under which this process has checked them
@@ -136,9 +138,26 @@ def unusable(path: Path, error: sqlite3.Error) -> Exception:
             text("{p} is locked by another program.", "{p} 被另一个程序锁定。", p=path),
             do=text("Close that program, then run the same command again.", "请关闭该程序，再运行同一命令。"),
         )
+    if _code(error) == CANNOT_OPEN and not path.parent.exists():
+        return gone(path)
     if errno_of(error) is not None:
         return storage_error(error, path)
     return damaged(path, str(error))
+
+
+def gone(path: Path) -> RecordError:
+    """The error that a ledger that was opened is not where it was, and what to do about it."""
+    return RecordError(
+        text("{p} is not there any more.", "{p} 已不在原处。", p=path),
+        text(
+            "Its folder was moved, renamed or deleted while it was in use. What was recorded before lies where the folder is now.",
+            "其所在文件夹在使用过程中被移动、改名或删除。此前的记录保存在该文件夹现在所在的位置。",
+        ),
+        text(
+            "Run the same command again with the folder as it is called now (in place of its former name, or as --output FOLDER): it goes on from there.",
+            "请把原来的文件夹名换成现在的名称（或用 --output 文件夹 指定），再次运行同一命令即可继续。",
+        ),
+    )
 
 
 def damaged(path: Path, reason: str) -> RecordError:
