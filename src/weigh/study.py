@@ -158,9 +158,10 @@ class Study:
         from weigh.execute.listener import Silent
         from weigh.execute.planner import plan_study
         from weigh.record.ledger import Ledger
+        from weigh.record.study_folders import holds_study
 
         self._refuse_former_settings()
-        ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
+        ledger = Ledger(self.folder) if holds_study(self.folder) else None
         return plan_study(self.spec, ledger, listener or Silent(), trust_code=self.trust_code)
 
     def run(

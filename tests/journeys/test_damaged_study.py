@@ -189,3 +189,12 @@ def test_a_full_disk_behind_standard_output_is_said():
     assert "standard output" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_study_is_named_by_its_folder_also_where_only_the_copy_of_its_ledger_is_left(copy, capsys):
+    """The folder was taken for data: its own files for the pictures of a new study."""
+    (copy / "ledger.sqlite").unlink()
+    code, out, err = weigh(capsys, "plan", copy)
+    assert code == 0
+    assert "To run: 0 runs" in out
+    assert "ledger.copy.sqlite" in err

@@ -170,7 +170,7 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
         SpecError: Nothing there, no models, or any wrong setting.
     """
     from weigh.record.ledger import Ledger
-    from weigh.record.study_folders import LEDGER, never_started
+    from weigh.record.study_folders import holds_study, never_started
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
     from weigh.study import Study
 
@@ -181,7 +181,7 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
         content, base = read_yaml(path), path.resolve().parent
         if "names" in content and "data" not in content:  # the data.yaml of a data set: data, no study
             content, base = {"data": {"train": source}}, Path.cwd()
-    elif (path / "ledger.sqlite").exists():
+    elif holds_study(path):
         written, output = path / "study.yaml", output or path
         content = read_yaml(written) if written.exists() else Ledger(path).fact("spec")
         if content is None:
@@ -206,7 +206,7 @@ def open_study(typed: Typed, *, choosing: bool = False) -> Study:
     try:
         spec = load_spec(apply_settings(content, settings), base=base)
     except SpecError as error:
-        ran = next((folder for folder in (path, path.parent) if (folder / LEDGER).exists()), None)
+        ran = next((folder for folder in (path, path.parent) if holds_study(folder)), None)
         raise (error if ran is None else _refusal(ran, error)) from None
     return Study(spec, output, trust_code=typed.trust_code)
 

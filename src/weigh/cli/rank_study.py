@@ -133,6 +133,8 @@ def refuse_more(study: Study, ranked_by: str) -> None:
 
 def extending_command(study: Study, typed: Typed, ranked_by: str) -> str:
     """The command that extends this study (by fine-tuning, where it is ranked by heads), and trains nothing again; before the study runs."""
+    from weigh.record.study_folders import holds_study
+
     words, models = ["weigh", "run", typed.source], listed(typed.models)
     if models:
         words += ["--models", ",".join(models)]
@@ -143,7 +145,7 @@ def extending_command(study: Study, typed: Typed, ranked_by: str) -> str:
         words += ["--set", "design.finalists=2"] if models or study.spec.models else []
     for setting in typed.settings:
         words += ["--set", setting]
-    if (user_path(typed.source) / "ledger.sqlite").exists():  # its study.yaml holds the settings of the ranking
+    if holds_study(user_path(typed.source)):  # its study.yaml holds the settings of the ranking
         own = {setting.partition("=")[0].strip() for setting in typed.settings}
         for name in (name for name in UNDONE if name not in own):
             words += ["--set", f"{name}={UNDONE[name]}"]
@@ -245,5 +247,6 @@ def _needs_no_model(recipe: str) -> bool:
 def _fact(study: Study, name: str) -> Any:
     """What the ledger of the study's folder holds under a name; None without a ledger."""
     from weigh.record.ledger import Ledger
+    from weigh.record.study_folders import holds_study
 
-    return Ledger(study.folder).fact(name) if (study.folder / "ledger.sqlite").exists() else None
+    return Ledger(study.folder).fact(name) if holds_study(study.folder) else None

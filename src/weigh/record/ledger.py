@@ -28,7 +28,7 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.record.arrays import intact, read_kept, read_predictions, write_predictions
 from weigh.record.results import RunRecord
-from weigh.record.study_folders import LEDGER, never_started, no_study
+from weigh.record.study_folders import COPY, LEDGER, never_started, no_study
 from weigh.record.tables import (
     Table,
     check_tables,
@@ -83,7 +83,7 @@ class Ledger:
         self.forgets_failed = (
             False  # failed records count as not there: they are deleted when it is agreed to that they run again
         )
-        kept = folder / "ledger.copy.sqlite"
+        kept = folder / COPY
         if not (self.path.exists() or kept.exists() or create):
             raise no_study(folder)
         if self.path.exists() or kept.exists():
@@ -155,7 +155,7 @@ class Ledger:
         """A copy of the ledger beside it, for the day on which a disk damages it; a full disk is no reason to stop."""
         self._copied = time.monotonic()
         try:
-            with replacing(self.folder / "ledger.copy.sqlite") as temporary:
+            with replacing(self.folder / COPY) as temporary:
                 copy_tables(self.path, temporary)
         except StorageError as error:
             notice(error.what)

@@ -19,7 +19,9 @@ from weigh.settings import user_path
 from weigh.spec import StudySpec
 
 __all__ = [
+    "COPY",
     "LEDGER",
+    "holds_study",
     "never_started",
     "no_study",
     "not_to_be_resumed",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 LEDGER = "ledger.sqlite"
+COPY = "ledger.copy.sqlite"  # takes its place where it is lost or damaged
 REPORT = "report.html"
 USUAL = Path("studies")  # where studies lie if nobody says where
 
@@ -144,7 +147,7 @@ def refuse_folder_of_data(folder: Path, spec: StudySpec) -> None:
     Raises:
         SpecError: It would.
     """
-    if (folder / LEDGER).exists() or not same_folder(user_path(spec.data.train), folder):
+    if holds_study(folder) or not same_folder(user_path(spec.data.train), folder):
         return
     raise SpecError(
         text("{f} is the folder of the data itself.", "{f} 就是数据所在的文件夹。", f=folder),
@@ -213,19 +216,20 @@ def _sources(spec: StudySpec) -> list[Path]:
 def _meant(folder: Path) -> Path | None:
     """The study that a file or a folder lies in; else the one of that name (data and their study are called alike), or of nearly that name."""
     for above in folder.parents[:2]:
-        if _holds_study(above):
+        if holds_study(above):
             return above
     name = os.path.basename(os.path.abspath(folder))
-    studies = {path.name: path for place in (folder.parent, USUAL) for path in _inside(place) if _holds_study(path)}
+    studies = {path.name: path for place in (folder.parent, USUAL) for path in _inside(place) if holds_study(path)}
     for one in (name, Path(name).stem, *difflib.get_close_matches(name, studies, n=1)):
         if one in studies:
             return studies[one]
     return None
 
 
-def _holds_study(folder: Path) -> bool:
+def holds_study(folder: Path) -> bool:
+    """Whether a study lies in a folder: its ledger, or the copy of that."""
     try:
-        return (folder / LEDGER).is_file()
+        return any((folder / name).is_file() for name in (LEDGER, COPY))
     except OSError:  # no permission to look into it
         return False
 

@@ -14,7 +14,7 @@ from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError, SpecError
 from weigh.files import open_regular
 from weigh.language import text
-from weigh.record.study_folders import LEDGER
+from weigh.record.study_folders import holds_study
 
 __all__ = ["SAY", "files_of_sets", "hold_arrays"]
 
@@ -34,7 +34,7 @@ def hold_arrays(paths: Sequence[Path], labels: Sequence[Path]) -> bool:
         DataError, SpecError: Both at once, labels that are missing or too many, or a study.
     """
     folders = [path for path in paths if path.is_dir()]
-    if study := next((folder for folder in folders if (folder / LEDGER).is_file()), None):
+    if study := next((folder for folder in folders if holds_study(folder)), None):
         raise DataError(
             text("{p} is a study of weigh.", "{p} 是 weigh 的研究。", p=study),
             do=text(
