@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests import conftest
+from weigh.execute import choices
 from weigh.execute.interruption import interruptible
 from weigh.models import file
 from weigh.study import Study
@@ -70,6 +71,23 @@ def test_an_interrupt_while_weights_are_loaded_is_never_a_failed_run(
     if at == "second run" and fate is is_swallowed:
         assert set(study.run().ledger().recorded().values()) == {"done"}
         assert not study.read().file.study["runs"]["failed"]
+
+
+def test_what_an_interrupt_may_have_broken_is_not_kept_as_a_choice(photos, tiny, tmp_path, monkeypatch):
+    """A model that could not be loaded for it would have been left out of the study for good."""
+    real = choices.time_address
+
+    def interrupted(*given, **what):
+        is_swallowed(signal.SIGINT)
+        return real(*given, **what)
+
+    monkeypatch.setattr(choices, "time_address", interrupted)
+    study = Study.from_data(photos, [tiny], ["finetune"], settings=SETTINGS, folder=tmp_path / "study")
+    with pytest.raises(KeyboardInterrupt):
+        study.run()
+    assert study.ledger().fact("choice:threads") == 1, "it was decided before"
+    stored = [key for (key,) in study.ledger()._rows("SELECT key FROM facts")]
+    assert not [key for key in stored if "timing" in key]
 
 
 def test_ignored_signals_stay_ignored_and_a_handler_of_the_user_keeps_its_right():

@@ -46,8 +46,12 @@ TIMED = 1.0  # seconds after which the calls of a timing are no longer repeated
 Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> what was decided, now or at the first start
 
 
-def chooser(ledger: Ledger | None) -> Choose:
-    """Choices of a study; without a ledger they are made for this once."""
+def chooser(ledger: Ledger | None, check: Callable[[], None] = lambda: None) -> Choose:
+    """Choices of a study; without a ledger they are made for this once.
+
+    Args:
+        check: Raises if somebody asked for the end: what that may have broken is not kept.
+    """
     decided: dict[str, Any] = {}
 
     def choose(key: str, make: Callable[[], Any]) -> Any:
@@ -56,7 +60,11 @@ def chooser(ledger: Ledger | None) -> Choose:
                 decided[key] = make()
             return decided[key]
         stored = ledger.fact(f"choice:{key}")
-        return stored if stored is not None else ledger.choose(key, make())
+        if stored is not None:
+            return stored
+        made = make()
+        check()
+        return ledger.choose(key, made)
 
     return choose
 

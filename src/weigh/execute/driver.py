@@ -70,7 +70,7 @@ def run_study(
         if lost := ledger.lost_sentence():
             listener.stage(lost)
         ledger.forgets_failed = retry_failed
-        planner = begin(spec, ledger, listener, trust_code=trust_code)
+        planner = begin(spec, ledger, listener, trust_code=trust_code, check=interruption.check)
         forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples
         if not listener.planned(forecast):

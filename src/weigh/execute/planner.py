@@ -60,8 +60,19 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, tr
     return begin(spec, ledger, listener, trust_code=trust_code).forecast()
 
 
-def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool) -> Planner:
-    """Read the data, choose the setting, time the models."""
+def begin(
+    spec: StudySpec,
+    ledger: Ledger | None,
+    listener: Listener,
+    *,
+    trust_code: bool,
+    check: Callable[[], None] = lambda: None,
+) -> Planner:
+    """Read the data, choose the setting, time the models.
+
+    Args:
+        check: Raises if somebody asked for the end.
+    """
     check_trust(spec.models, trust_code=trust_code)
     began = time.monotonic()
     listener.stage(text("Reading the data", "读取数据"))
@@ -72,7 +83,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
         listener.stage(line)
     if ledger is not None:
         check_same_study(ledger, spec, examples)
-    choose, workers = chooser(ledger), count_workers(spec)
+    choose, workers = chooser(ledger, check), count_workers(spec)
     if ledger is None or not ledger.recorded():
         require_recipes(spec)
 
