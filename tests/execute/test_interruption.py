@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import time
 import pytest
 
 from tests import conftest
-from weigh.execute import choices
+from weigh.cli.main import main
+from weigh.execute import choices, planner
 from weigh.execute.interruption import interruptible
 from weigh.models import file
 from weigh.study import Study
@@ -141,3 +143,20 @@ def test_a_second_request_ends_at_once(first, second):
 def test_an_error_of_ones_own_stays_an_error():
     with pytest.raises(OSError, match="mine"), interruptible():
         raise OSError("mine")
+
+
+def test_interrupted_before_anything_is_recorded_the_command_says_so(photos, tiny, tmp_path, monkeypatch, capsys):
+    """With a study.yaml of the user's in the folder it ended with the error of a report that could not be written."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "study.yaml").write_text(json.dumps({"data": str(photos), "models": [tiny]}), "utf-8")
+
+    def interrupted(*given, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planner, "prepare", interrupted)
+    code = main(["run", str(folder / "study.yaml"), "--output", str(folder)])
+    err = capsys.readouterr().err
+    assert code == 130
+    assert "was never started" in err
+    assert "Interrupted. What was finished is kept" in err

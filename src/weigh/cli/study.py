@@ -33,8 +33,9 @@ from weigh.cli.options import (
     tell_failures,
 )
 from weigh.cli.output import print_data, unfiltered
-from weigh.errors import SpecError
+from weigh.errors import SpecError, WeighError
 from weigh.language import Text, detect_language, text
+from weigh.notices import notice
 from weigh.report.visible import visible_json
 
 if TYPE_CHECKING:
@@ -133,7 +134,10 @@ def run_and_tell(
         except KeyboardInterrupt:
             screen.__exit__()
             if (study.folder / "study.yaml").exists():
-                type(study).open(study.folder).write()  # a report of what is recorded so far
+                try:
+                    type(study).open(study.folder).write()  # a report of what is recorded so far
+                except WeighError as error:  # nothing is recorded yet, or the disk is full
+                    notice(error.what)
             raise
     if study.written is None:  # declined at the question
         if (study.folder / "findings.json").exists():
