@@ -77,9 +77,9 @@ def test_everything_not_used_is_named(tmp_path):
 def test_a_study_among_the_data_is_no_class(tmp_path):
     """`weigh run .` in the folder of the data: the same command resumed another data set, with a class of the report's small pictures."""
     folder(tmp_path, ["cat/1.png", "dog/2.png"])
-    for study in ("studies/here", "results"):
+    for study, ledger in (("studies/here", "ledger.sqlite"), ("results", "ledger.copy.sqlite")):
         (tmp_path / study / "thumbnails").mkdir(parents=True)
-        (tmp_path / study / "ledger.sqlite").touch()
+        (tmp_path / study / ledger).touch()
         (tmp_path / study / "log.txt").write_text("x")
         shutil.copy(tmp_path / "cat/1.png", tmp_path / study / "thumbnails" / "0123456789abcdef")
     examples, problems = read(tmp_path)

@@ -18,7 +18,8 @@ __all__ = ["bare_parts", "files_in", "is_folder", "same_folder", "scan", "subfol
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
-STUDY, STUDIES = "ledger.sqlite", "studies"  # a file that every study has; the folder of studies
+STUDY = ("ledger.sqlite", "ledger.copy.sqlite")  # files of which every study has one
+STUDIES = "studies"  # the folder of studies
 
 
 @dataclass
@@ -134,15 +135,19 @@ def _holds_studies(entry: os.DirEntry) -> bool:
     """
     if not is_folder(entry):
         return False
-    if os.path.isfile(os.path.join(entry.path, STUDY)):
+    if _is_study(entry.path):
         return True
     if entry.name != STUDIES:
         return False
     try:
         with os.scandir(entry.path) as inside:
-            return any(os.path.isfile(os.path.join(one.path, STUDY)) for one in inside)
+            return any(_is_study(one.path) for one in inside)
     except OSError:  # no permission: whoever reads it says so
         return False
+
+
+def _is_study(path: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in STUDY)
 
 
 def is_folder(entry: os.DirEntry) -> bool:
