@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from tests.arrays import labelled
+from tests.record.test_ledger import make_run, outcome
 from weigh.errors import SpecError
-from weigh.execute.choices import ModelTimings, choose_setting, chooser, stored_timings
+from weigh.execute.choices import ModelTimings, choose_setting, chooser, forget_unused_choices, stored_timings
 from weigh.notices import notices_to
+from weigh.record.ledger import Ledger
 from weigh.run import Setting
 from weigh.spec_yaml import load_spec
 
@@ -65,6 +69,30 @@ def test_another_value_on_a_resume_is_not_ignored_in_silence(monkeypatch, first,
         sentences = " ".join(sentence.render(language) for sentence in told)
         assert all(words in sentences for words in (named if language == "en" else [w for w in named if "=" in w]))
     assert all("--output" in sentence.zh for sentence in told)
+
+
+def test_a_start_that_recorded_nothing_binds_nobody(tmp_path):
+    """A first start ended without memory on a GPU: with --device cpu the next was told that the study goes on with the GPU."""
+    ledger, run = Ledger(tmp_path, create=True), make_run("a")
+    begin(ledger, threads=1, device="cpu")
+    ledger.choose("timing:auto:5:timm:resnet18", {"seconds_per_example": 1.0})
+    ledger.set_facts(name="s", **{"left-out:5m:a:": {"models": ["a"]}})
+
+    def again(**asked):
+        spec = load_spec({"data": "photos", "models": ["timm:resnet18"], "task": "image-classification", "run": asked})
+        forget_unused_choices(ledger, spec)
+        return begin(ledger, **asked)
+
+    for same in ({}, {"threads": 1}, {"threads": "auto", "device": "cpu"}):
+        assert again(**same)[0].threads == 1
+        assert ledger.fact("choice:timing:auto:5:timm:resnet18"), "nothing is timed anew"
+    setting, told = again(threads=3)
+    assert (setting.threads, told) == (3, [])
+    assert ledger.fact("choice:timing:auto:5:timm:resnet18") is None
+    assert (ledger.fact("left-out:5m:a:"), ledger.fact("name")) == (None, "s")
+    ledger.commit([run], [outcome("a")], labelled(np.zeros(9, int)))
+    setting, told = again(threads=2)
+    assert (setting.threads, len(told)) == (3, 1)
 
 
 @pytest.mark.parametrize("device", ["tpu", "toaster", "cuda:77"])

@@ -33,6 +33,7 @@ __all__ = [
     "choose_setting",
     "chooser",
     "count_workers",
+    "forget_unused_choices",
     "less_features",
     "name_weights",
     "require_packages",
@@ -72,6 +73,15 @@ def chooser(ledger: Ledger | None, check: Callable[[], None] = lambda: None) -> 
 def count_workers(spec: StudySpec) -> int:
     """How many processes share the work of this start."""
     return 1 if spec.run.jobs == "auto" else int(spec.run.jobs)
+
+
+def forget_unused_choices(ledger: Ledger, spec: StudySpec) -> None:
+    """Where nothing is recorded yet and another device or other threads are asked for than an earlier start chose: that start binds nobody."""
+    asked = {"device": "cuda:0" if spec.run.device == "cuda" else spec.run.device, "threads": spec.run.threads}
+    stored = {name: ledger.fact(f"choice:{name}") for name in asked}
+    differs = any(stored[name] is not None and value not in ("auto", stored[name]) for name, value in asked.items())
+    if differs and not ledger.recorded():
+        ledger.forget_choices()
 
 
 def usable_cores() -> int:

@@ -18,7 +18,7 @@ from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.execute.averaging import choose_average
 from weigh.execute.budget import Clock
-from weigh.execute.choices import stored_timings
+from weigh.execute.choices import forget_unused_choices, stored_timings
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast, duration
 from weigh.execute.identity import identity_of
@@ -70,6 +70,7 @@ def run_study(
         if lost := ledger.lost_sentence():
             listener.stage(lost)
         ledger.forgets_failed = retry_failed
+        forget_unused_choices(ledger, spec)
         planner = begin(spec, ledger, listener, trust_code=trust_code, check=interruption.check)
         forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples

@@ -204,6 +204,12 @@ class Ledger:
             insert(db, FACTS, [(f"choice:{key}", _json(value))], on_conflict="IGNORE")
         return self.fact(f"choice:{key}")
 
+    def forget_choices(self) -> None:
+        """Drop what was decided by timing at starts of which nothing is recorded."""
+        kinds = ("choice", "left-out", "less-training", "decided-finalists")
+        with self._change() as db:
+            db.executemany("DELETE FROM facts WHERE key GLOB ?", [(f"{kind}:*",) for kind in kinds])
+
     # ---- runs
 
     def set_planned(self, runs: Iterable[Run]) -> None:
@@ -268,14 +274,9 @@ class Ledger:
             run = by_key[outcome.key]
             digest = None
             if outcome.answers is not None:
+                path, target = self._array(run.key), examples.target[run.test]
                 digest = write_predictions(
-                    self._array(run.key),
-                    run.key,
-                    examples.kind,
-                    run.test,
-                    outcome.answers,
-                    examples.target[run.test],
-                    outcome.kept,
+                    path, run.key, examples.kind, run.test, outcome.answers, target, outcome.kept
                 )
             facts = {**outcome.facts, **({} if run.epochs is None else {"epochs": run.epochs})}
             rows.append(
