@@ -22,6 +22,7 @@ from weigh.record import arrays
 from weigh.record.ledger import Ledger
 from weigh.record.lock import lock_study
 from weigh.record.problems import problems_from_json, problems_to_json
+from weigh.record.reading import read_spec
 from weigh.run import Outcome, Run
 
 
@@ -296,3 +297,12 @@ def test_a_folder_that_is_moved_while_it_is_written_is_said(tmp_path):
             act()
     assert not (tmp_path / "s").exists()
     assert Ledger(tmp_path / "moved").recorded() == {}
+
+
+def test_a_study_that_another_process_prepares_is_not_said_to_have_stopped(tmp_path):
+    with lock_study(tmp_path):
+        Ledger(tmp_path, create=True)
+        with pytest.raises(RecordError, match=r"another process is preparing it[\s\S]*Wait until it trains"):
+            read_spec(Ledger(tmp_path))
+    with pytest.raises(RecordError, match="never started"):
+        read_spec(Ledger(tmp_path))

@@ -13,7 +13,7 @@ from weigh.disk import TAKEN, storage_error, storage_errors, sweep, take_lock
 from weigh.errors import StudyLocked
 from weigh.language import text
 
-__all__ = ["lock_study"]
+__all__ = ["is_being_written", "lock_study"]
 
 
 @contextmanager
@@ -37,6 +37,21 @@ def lock_study(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # gives the lock back
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether another process holds the study in `folder`; no where that cannot be known."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        take_lock(handle)
+    except OSError as error:
+        return error.errno in TAKEN
+    finally:
+        os.close(handle)
+    return False
 
 
 def _locked(folder: Path) -> StudyLocked:

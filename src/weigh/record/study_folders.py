@@ -15,6 +15,7 @@ from typing import Any
 from weigh.data.rows.trees import same_folder
 from weigh.errors import RecordError, SpecError
 from weigh.language import Text, text
+from weigh.record.lock import is_being_written
 from weigh.settings import user_path
 from weigh.spec import StudySpec
 
@@ -68,6 +69,18 @@ def no_study(folder: Path) -> RecordError:
 
 def never_started(folder: Path) -> RecordError:
     """The error of a folder in which nothing but a beginning is recorded."""
+    if is_being_written(folder):
+        return RecordError(
+            text(
+                "The study in {f} has recorded nothing yet: another process is preparing it.",
+                "{f} 中的研究还没有任何记录：另一个进程正在准备。",
+                f=folder,
+            ),
+            do=text(
+                "Wait until it trains, then run the same command again.",
+                "请等它开始训练后，再运行同一命令。",
+            ),
+        )
     return RecordError(
         text(
             "The study in {f} was never started: it stopped before its first run.",
