@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import time
 
 import pytest
 
@@ -109,3 +112,24 @@ def test_killed_before_it_is_recorded_a_saved_model_passes_for_no_other(study, m
     with pytest.raises(KeyboardInterrupt):
         run_again(study)
     assert study.ledger().fact("saved_model") is None
+
+
+@pytest.mark.alone
+def test_an_error_that_an_interrupt_became_is_not_believed(study, monkeypatch):
+    """Reading weights turns Ctrl-C into an error of its own: the saved model would have been called unusable for good."""
+    from weigh.saved import check
+
+    before = study.ledger().fact(FACT)
+
+    def broken(*given, **options):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)  # the interrupt comes here
+        except KeyboardInterrupt:
+            raise ValueError("safetensors: header too small") from None
+
+    monkeypatch.setattr(check, "departure_of", broken)
+    with pytest.raises(KeyboardInterrupt):
+        run_again(study)
+    assert study.ledger().fact(FACT) == before
+    assert findings(study) == []

@@ -89,7 +89,8 @@ def run_study(
             shares = choose_average(results)
             refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, results.spec, examples, shares)]
             ledger.set_planned([*plan.runs, *refits])
-            recorded, keeper = ledger.recorded(), Keeper.of(ledger, results, refits, shares)
+            recorded = ledger.recorded()
+            keeper = Keeper.of(ledger, results, refits, shares, interruption.check)
             needed = [run for run in refits if run.key not in recorded or keeper.lacks(run)]
             if needed:
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, spec, needed), len(examples))

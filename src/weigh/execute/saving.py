@@ -9,7 +9,7 @@ import hashlib
 import math
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Keeper:
         members: The refits that are averaged -> their shares; none where no average is saved.
         causes: Run key -> why its refit failed.
         refits: Candidate -> key of its refit as it would be made now, of those that are known.
+        check: Raises if somebody asked for the end: no error is believed then.
     """
 
     ledger: Ledger
@@ -53,17 +54,26 @@ class Keeper:
     members: dict[str, tuple[Run, float]]
     causes: dict[str, str] = field(default_factory=dict)
     refits: dict[str, str] = field(default_factory=dict)
+    check: Callable[[], None] = lambda: None
 
     @classmethod
-    def of(cls, ledger: Ledger, results: Results, refits: Iterable[Run], shares: Mapping[str, float]) -> Keeper:
+    def of(
+        cls,
+        ledger: Ledger,
+        results: Results,
+        refits: Iterable[Run],
+        shares: Mapping[str, float],
+        check: Callable[[], None],
+    ) -> Keeper:
         """Args:
         shares: Candidate -> its share in the average that is to be saved.
+        check: See `Keeper`.
         """
         made = [run for run in refits if run.purpose == "refit"]
         kept = {run.candidate: run for run in made if run.keep_weights}
         winner = kept.get(str(results.winner)) if results.spec.output.refit else None
         members = {name: (kept[name], share) for name, share in shares.items()}
-        return cls(ledger, results, winner, members, refits={run.candidate: run.key for run in made})
+        return cls(ledger, results, winner, members, refits={run.candidate: run.key for run in made}, check=check)
 
     def lacks(self, run: Run) -> bool:
         """Whether the run must be trained (again) for its weights."""
@@ -209,6 +219,7 @@ class Keeper:
             departure = measured if math.isfinite(measured) else None
             reason = "" if departure is not None else NOT_COMPARABLE
         except Exception as error:  # whatever a library raises: the study has its results all the same
+            self.check()
             reason = error.what.en if isinstance(error, WeighError) else reason_of(error)
         where = folder.relative_to(self.ledger.folder).as_posix()
         check = SavedCheck(run.candidate, where, len(outcome.sample.examples), departure, most, reason)
