@@ -28,3 +28,8 @@ CLASSES = (HOSTILE["img"], HOSTILE["script"])
 
 def b(en: str, zh: str, **values: object) -> Text:
     return text(en, zh, **values)
+
+
+def hidden(words: str) -> set[str]:
+    """Signs that show nothing or turn the writing."""
+    return {c for c in words if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E}
