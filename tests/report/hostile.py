@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weigh.language import Text, text
 
-__all__ = ["CANDIDATES", "CLASSES", "HOSTILE", "b"]
+__all__ = ["CANDIDATES", "CLASSES", "HOSTILE", "b", "hidden"]
 
 HOSTILE = {
     "img": "<img src=x onerror=alert(1)>",
