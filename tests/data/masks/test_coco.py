@@ -188,3 +188,40 @@ def test_outlines_in_shares_of_the_picture_are_refused(tmp_path):
     _, problems = read(_file(tmp_path, [{"segmentation": shares}, {"segmentation": shares, "image_id": 2}]))
     assert problems["outline"].severity == "error"
     assert "outline" not in read(_file(tmp_path, [{"segmentation": shares}, {"segmentation": SQUARE}]))[1]
+
+
+def _part(root, name, categories, category_id, picture):
+    """A COCO file of one picture with one object."""
+    paint(root / "images" / picture, len(picture) + category_id)
+    annotation = {"id": 1, "image_id": 1, "category_id": category_id, "segmentation": SQUARE}
+    image = {"id": 1, "file_name": picture, "width": 16, "height": 12}
+    return write(root / name, {"images": [image], "annotations": [annotation], "categories": categories})
+
+
+def test_files_that_number_their_categories_otherwise_mean_the_same_by_name(tmp_path):
+    """The second file lists fewer categories, with other ids: its dogs were read as ants."""
+    names = ("ant", "cat", "dog")
+    _part(tmp_path, "annotations/train.json", [{"id": i, "name": n} for i, n in enumerate(names)], 2, "a.jpg")
+    _part(tmp_path, "annotations/val.json", [{"id": 5, "name": "dog"}, {"id": 9, "name": "bee"}], 5, "b.jpg")
+    examples, _ = read(tmp_path)
+    assert set(np.unique(indices(examples, "images/a.jpg"))) == {"background", "dog"}
+    assert set(np.unique(indices(examples, "images/b.jpg"))) == {"background", "dog"}
+
+
+@pytest.mark.parametrize("empty", ["background", "Background"])
+def test_a_test_file_with_other_categories_means_the_same_by_name(tmp_path, empty):
+    train = _part(tmp_path / "a", "a.json", [{"id": 1, "name": "ant"}, {"id": 2, "name": "dog"}], 2, "a.jpg")
+    given = [{"id": 1, "name": "dog"}, {"id": 2, "name": "elk"}, {"id": 3, "name": empty}]
+    test = _part(tmp_path / "b", "b.json", given, 1, "b.jpg")
+    examples, problems = read(train, test=str(test))
+    assert set(np.unique(indices(examples, "b/images/b.jpg"))) == {"background", "dog"}
+    assert "unknown-value" not in problems
+    assert "unknown-class" not in problems
+
+
+def test_a_class_that_is_ignored_in_training_is_ignored_in_a_test_file_too(tmp_path):
+    train = _part(tmp_path / "a", "a.json", [{"id": 1, "name": "ant"}, {"id": 2, "name": "dog"}], 1, "a.jpg")
+    test = _part(tmp_path / "b", "b.json", [{"id": 1, "name": "dog"}, {"id": 2, "name": "ant"}], 2, "b.jpg")
+    examples, problems = read(train, test=str(test), ignore=["ant"])
+    assert set(np.unique(indices(examples, "b/images/b.jpg"))) == {"background", ""}
+    assert "unknown-class" not in problems

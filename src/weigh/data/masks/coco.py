@@ -6,7 +6,7 @@ covers is the class "background".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from weigh.kinds.label_map import LabelMap
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["Annotated", "draw_annotated", "outlined"]
+__all__ = ["Annotated", "draw_annotated", "outlined", "table_of_classes"]
 
 BACKGROUND = "background"
 
@@ -41,20 +41,31 @@ class Annotated(NamedTuple):
 
 
 class OutlinedFile(NamedTuple):
-    """The pictures of one file as they are to be drawn, the classes, and what was wrong."""
+    """The pictures of one file as they are to be drawn, and what was wrong."""
 
     pictures: dict[str, Annotated]
-    table: ClassTable
     problems: list[Problem]
 
 
-def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFile:
-    """What is to be drawn of the pictures of one file, by the path of each on disk."""
-    names = list(dict.fromkeys(file.categories.values()))
-    shift = 0 if BACKGROUND in [name.casefold() for name in names] else 1
-    table = [BACKGROUND, *names] if shift else names
-    empty = next((i for i, name in enumerate(table) if name.casefold() == BACKGROUND), 0)
-    table.insert(0, table.pop(empty))  # what no object covers is the first
+def table_of_classes(files: Sequence[CocoFile]) -> ClassTable:
+    """The classes of files that are read together: categories of one name are one class, whatever ids and order each file gives them.
+
+    What no object covers is the first.
+    """
+    names: dict[str, None] = {}
+    sources = []
+    for file in files:
+        if not sources or not names.keys() >= set(file.categories.values()):
+            sources.append(file.name)
+        names |= dict.fromkeys(file.categories.values())
+    empty = next((name for name in names if name.casefold() == BACKGROUND), BACKGROUND)
+    table = [empty, *(name for name in names if name != empty)]
+    return ClassTable(tuple(ClassEntry(name, i) for i, name in enumerate(table)), ", ".join(sources))
+
+
+def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture], classes: ClassTable) -> OutlinedFile:
+    """What is to be drawn of the pictures of one file, by the path of each on disk; its categories are among `classes`."""
+    number = {entry.name: i for i, entry in enumerate(classes.entries)}
     strange, without, plain, crowds = [], [], [], []
     annotated: dict[str, Annotated] = {}
     for path, picture in pictures.items():
@@ -65,10 +76,10 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
             elif not item.content.get("segmentation"):
                 without.append(picture.place(item))
             else:
-                objects.append((table.index(item.category), item.content["segmentation"], item.crowd))
+                objects.append((number[item.category], item.content["segmentation"], item.crowd))
         width, height = picture.width or 0, picture.height or 0
         size = (0, 0) if width * height > MAX_PIXELS else (width, height)
-        annotated[path] = Annotated(picture.file, *size, tuple(objects), len(table))
+        annotated[path] = Annotated(picture.file, *size, tuple(objects), len(number))
         if not objects:
             plain.append(picture.file)
         if any(crowd for *_, crowd in objects):
@@ -85,8 +96,7 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
             o=crowds[0],
         )
         problems.append(Problem("ignored", sentence, tuple(crowds), severity="note", numbers={"n": len(crowds)}))
-    entries = tuple(ClassEntry(name, i) for i, name in enumerate(table))
-    return OutlinedFile(annotated, ClassTable(entries, file.name), problems)
+    return OutlinedFile(annotated, problems)
 
 
 def _shares(file: str, annotated: Mapping[str, Annotated]) -> list[Problem]:

@@ -56,13 +56,16 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
             raise nothing_usable(address, listing.problems)
         listing.problems += lossy_masks({path: raster for path, raster in kept.items() if raster.lossy})
         listing.counted = ("ignore",)
-        if not settled:
+        later = bool(settled)
+        if not later:
             table = sources.table or class_table(spec.classes, sources.folders)
             meaning, problems = decide_meaning(kept, table, spec.ignore)
             listing.problems += problems
             settled.append(_Settled(meaning, _named(table)))
             listing.counted += ("classes",) if sources.table is None else ()
         meaning, source = settled[0]
+        if later and sources.table is not None:
+            meaning = meaning.of_table(sources.table)
         listing.problems += unnamed(kept, meaning, source)
         listing.classes = meaning.classes
         turned, keep, problems = fit_sizes(listing.root, listing.path, [kept[path].mask for path in sources.masks])

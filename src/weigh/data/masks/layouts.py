@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from weigh.data.masks.coco import Annotated, draw_annotated, outlined
+from weigh.data.masks.coco import Annotated, draw_annotated, outlined, table_of_classes
 from weigh.data.masks.pair_words import lonely_files, no_masks
 from weigh.data.masks.pairs import Pair, Pairs, pair_files
 from weigh.data.masks.raster import Raster, read_raster
@@ -186,10 +186,9 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> MaskListing:
     coco = list_pictures(sources, root)
     listing = coco.listing
     drawn: dict[str, Annotated] = {}
-    table = None
+    table = table_of_classes([listed.file for listed in coco.files])
     for listed in coco.files:
-        content = outlined(listed.file, listed.pictures)
-        table = table or content.table
+        content = outlined(listed.file, listed.pictures, table)
         drawn |= content.pictures
         listing.problems += content.problems
     return MaskListing(listing, list(listing.path), partial(_draw, drawn), [], table)

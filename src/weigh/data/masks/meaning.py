@@ -49,11 +49,24 @@ class Meaning(NamedTuple):
         coloured: Codes are colours.
         names: Code -> class; None: ignored. Codes that are not in it are of no known class.
         classes: In their order.
+        ignored: Names of the classes that are ignored.
     """
 
     coloured: bool
     names: Mapping[int, str | None]
     classes: tuple[str, ...]
+    ignored: frozenset[str] = frozenset()
+
+    def of_table(self, table: ClassTable) -> Meaning:
+        """What the values of a further source mean that numbers its classes itself (COCO): the class of the same name.
+
+        What no object covers is one class, however each source writes "background".
+        """
+        known = {name.casefold(): name for name in (*self.classes, *self.ignored)}
+        names = [entry.name for entry in table.entries]
+        names[:1] = [known.get(name.casefold(), name) for name in names[:1]]
+        by_value = {i: None if name in self.ignored else name for i, name in enumerate(names)}
+        return Meaning(coloured=False, names=by_value, classes=self.classes, ignored=self.ignored)
 
 
 class _Seen(NamedTuple):
@@ -108,7 +121,8 @@ def decide_meaning(
     present = {names.get(code) for code in seen.pixels}
     if table is not None and named and (absent := [name for name in classes if name not in present]):
         problems.append(without_pixels(absent, len(classes), table.source))
-    return Meaning(coloured, names, classes), problems
+    left_out = frozenset(named[code] for code in ignored if code in named) - set(classes)
+    return Meaning(coloured, names, classes, left_out), problems
 
 
 def unnamed(rasters: Mapping[str, Raster], meaning: Meaning, source: Text) -> list[Problem]:
