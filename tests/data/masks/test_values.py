@@ -38,6 +38,22 @@ def test_index_files_are_read_by_index(tmp_path):
         assert (indices(examples, f"images/{i}.png") == draw(i).astype(str)).all()
 
 
+@pytest.mark.parametrize("by_colour", [False, True])
+def test_an_index_behind_the_end_of_the_palette_is_an_index_like_any_other(tmp_path, by_colour):
+    """Programs write a palette of the 21 classes alone, and 255 where nothing is labelled: no such file could be read."""
+    palette = [(k, 0, 0) for k in range(21)]
+    root = _study(tmp_path, lambda path, i: save(path, draw(i, (0, 1, 2, 255)), palette=palette))
+    assert len(Image.open(root / "masks/0.png").getpalette("RGB")) == 3 * 21
+    named = {"classes": {"0,0,0": "0", "1,0,0": "1", "2,0,0": "2"}} if by_colour else {}
+    examples, problems = read(root, **named)
+    assert "unreadable" not in problems
+    assert examples.classes == ("0", "1", "2")
+    for i in range(4):
+        drawn = draw(i, (0, 1, 2, 255))
+        assert (indices(examples, f"images/{i}.png") == np.where(drawn == 255, "", drawn.astype(str))).all()
+    assert ("unknown-value" in problems) == by_colour  # where colours count, it has none
+
+
 def test_stripes_of_one_pixel_arrive_as_they_are(tmp_path):
     stripes = np.arange(16) % 2 + np.zeros((12, 1), int)
     root = _study(tmp_path, lambda path, i: save(path, stripes))

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from weigh.data.masks.raster import Raster, colour_name
+from weigh.data.masks.raster import OTHER, Raster, colour_name
 from weigh.data.masks.value_words import (
     ignored_note,
     named_by_value,
@@ -39,7 +39,6 @@ MOST_INDICES = 200  # more values side by side are levels of grey, and 255 is th
 SMOOTHED, EDGES = 8, 0.1
 # A value in few masks that fewer than this share of all pixels have is told to the user: it may be a mistake.
 STRAY = 1e-4
-OTHER = 1 << 40  # added to a value that can be no colour
 
 
 class Meaning(NamedTuple):
@@ -161,7 +160,8 @@ def _by_colour(rasters: Mapping[str, Raster], table: ClassTable | None) -> tuple
     colours: dict[int, dict[int, str]] = defaultdict(dict)
     for name, raster in rasters.items():
         for code, colour in zip(raster.codes, raster.palette, strict=False):
-            colours[code].setdefault(colour, name)
+            if colour < OTHER:
+                colours[code].setdefault(colour, name)
     entries = () if table is None else table.entries
     in_table = {entry.colour for entry in entries if entry.colour is not None}
     if in_table and colours and {c for used in colours.values() for c in used} <= in_table | {VOC_BORDER}:

@@ -17,10 +17,11 @@ from weigh.data.pictures.decoding import DEEP, ORIENTATION, PictureError, guarde
 from weigh.kinds.label_map import LabelMap
 from weigh.language import text
 
-__all__ = ["Raster", "colour_name", "read_raster", "turned"]
+__all__ = ["OTHER", "Raster", "colour_name", "read_raster", "turned"]
 
 NEAR = 64  # of black or of white: what JPEG leaves of them
 MOST_VALUES = 1000  # of one file: more are a photo, or numbers of objects
+OTHER = 1 << 40  # added to a value that can be no colour, or an index without one in its palette
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,7 +40,7 @@ class Raster(NamedTuple):
         codes: The different values, ascending: numbers, or packed colours (`class_table.pack_colour`).
         mask: Which of `codes` each pixel has.
         coloured: `codes` are colours.
-        palette: Of an index file: the colour of each of `codes`.
+        palette: Of an index file: the colour of each of `codes`; `OTHER` and the code where the palette has none.
         lossy: Written as JPEG, which changes values; of black and white ones the nearer of the two is kept.
         peak: Of such a black and white one: its highest value as it is written.
     """
@@ -114,8 +115,14 @@ def _raster(image: Image.Image, path: Path) -> Raster:
                 w=text("colours", "颜色") if coloured else text("values", "数值"),
             ),
         )
-    used = () if palette is None else tuple(pack_colour(*palette[3 * code : 3 * code + 3]) for code in codes)
+    used = () if palette is None else tuple(_colour_of(palette, code) for code in codes)
     return Raster(tuple(codes), LabelMap.of(places, len(codes)), coloured, used, lossy, peak)
+
+
+def _colour_of(palette: list[int], code: int) -> int:
+    """The colour of an index; palettes often hold the classes alone, and the index of what is ignored (255) lies behind them."""
+    colour = palette[3 * code : 3 * code + 3]
+    return pack_colour(*colour) if len(colour) == 3 else OTHER + code
 
 
 def _whole(values: np.ndarray, path: Path) -> np.ndarray:
