@@ -225,3 +225,23 @@ def test_a_class_that_is_ignored_in_training_is_ignored_in_a_test_file_too(tmp_p
     examples, problems = read(train, test=str(test), ignore=["ant"])
     assert set(np.unique(indices(examples, "b/images/b.jpg"))) == {"background", ""}
     assert "unknown-class" not in problems
+
+
+@pytest.mark.parametrize("side", ['"{}"', "{}.0"])
+def test_sizes_are_read_as_programs_write_them(tmp_path, side):
+    """ "640" and 640.0 are sizes as 640 is; such pictures were set aside as if no size were given."""
+    file = _file(tmp_path, [{"segmentation": SQUARE}, {"segmentation": SQUARE, "image_id": 2}])
+    written = file.read_text()
+    for name, value in (("width", 16), ("height", 12)):
+        written = written.replace(f'"{name}": {value}', f'"{name}": {side.format(value)}')
+    file.write_text(written)
+    examples, problems = read(file)
+    assert "unreadable" not in problems
+    assert (indices(examples, "images/0.jpg") == "cat").sum() == 24
+
+
+def test_a_corner_that_no_number_holds_is_named(tmp_path):
+    far = [[1, 1, 2, 2, 10**400, 4]]
+    examples, problems = read(_file(tmp_path, [{"segmentation": far}, {"segmentation": SQUARE, "image_id": 2}]))
+    assert len(examples) == 1
+    assert "images/0.jpg" in problems["unreadable"].paths

@@ -109,7 +109,7 @@ def _shares(file: str, annotated: Mapping[str, Annotated]) -> list[Problem]:
             try:
                 if any(np.max(np.asarray(polygon, dtype=np.float64)) > 1 for polygon in polygons_of(outline)):
                     return []
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 continue
             polygons += 1
     if not polygons:
@@ -193,7 +193,12 @@ def draw_annotated(picture: Annotated) -> Raster:
         PictureError: No size, or an outline that cannot be read.
     """
     if not picture.width:
-        raise PictureError(picture.file, "no size", text("its width and height are not given.", "没有给出宽和高。"))
+        what = text(
+            "its width and height are not given as whole numbers above 0, or make more than {m} pixels.",
+            "没有以正整数给出宽和高，或像素数超过 {m}。",
+            m=f"{MAX_PIXELS:,}",
+        )
+        raise PictureError(picture.file, "no size", what)
     drawn = np.zeros((picture.height, picture.width), dtype=np.int64)
     for number, (kind, segmentation, crowd) in enumerate(picture.objects):
         try:

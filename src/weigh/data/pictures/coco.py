@@ -31,6 +31,7 @@ SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture
 SAMPLE = 50  # pictures that show where those of a part lie
 LOOKED_AT = 1000  # objects that show what a file holds
+LONGEST_SIDE = 10  # digits
 USUAL = "instances"  # the file of objects, among those of captions, keypoints and stuff
 
 
@@ -308,8 +309,14 @@ def _file_name(image: dict) -> str:
 
 
 def _size(image: dict) -> tuple[int | None, int | None]:
-    width, height = image.get("width"), image.get("height")
-    return (width, height) if all(type(side) is int and side > 0 for side in (width, height)) else (None, None)
+    width, height = (_side(image.get(side)) for side in ("width", "height"))
+    return (width, height) if width and height else (None, None)
+
+
+def _side(value: Any) -> int:
+    """Pixels; 640, 640.0 and "640" are the same, as for ids; 0 for what is no whole number above 0."""
+    written = id_of(value)
+    return int(written) if len(written) < LONGEST_SIDE and written.isdecimal() else 0
 
 
 # Problems -----------------------------------------------------------------------------------------------------------
