@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from weigh.data.boxes.gold import Gold
+from tests.data.boxes.box_files import write_yolo
+from weigh.data.boxes.gold import Gold, read_gold
 from weigh.errors import DataError
 from weigh.record.predictions.detections import read_detections
+from weigh.spec import DataSpec
 
 NAMES = [f"p/{i:02}.jpg" for i in range(12)]
 GOLD = Gold(
@@ -185,3 +187,25 @@ def test_numbers_that_no_pixels_are_concern_their_rows_alone(tmp_path, box):
         content[i]["bbox"] = box
     (problem,) = read(tmp_path, content).problems
     assert (problem.kind, problem.numbers["detections"]) == ("broken-row", 4)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"image_id": "00"}, {"file_name": "00.jpg"}, {"file_name": "c/02.jpg"}, {"file_name": "/x/c/02.jpg"}]
+)
+def test_a_name_that_several_pictures_have_is_refused(tmp_path, changes):
+    """All boxes went to the last of these pictures."""
+    names = ["a/00.jpg", "b/00.jpg", "c/02.jpg", "c/02.jpg", *NAMES[4:]]
+    gold = GOLD._replace(file="gold", names=names, several=frozenset({"00"}))
+    with pytest.raises(DataError, match="whose name several pictures of gold have"):
+        read(tmp_path, [*rows(5)[4:], *each(**changes)[:4]], gold)
+    answers = read(tmp_path, each(file_name="b/00.jpg")[:4], gold).answers
+    assert [len(answer.scores) for answer in answers[:3]] == [0, 4, 0]
+
+
+def test_of_a_folder_the_names_of_files_are_ids_where_one_picture_has_them(tmp_path):
+    truth = {"a/1": [("cat", 0, 0, 12, 20)], "b/1": [("dog", 5, 5, 25, 45)], "b/002": [("cat", 0, 8, 10, 30)]}
+    gold = read_gold(write_yolo(tmp_path, truth), DataSpec(train=str(tmp_path))).gold
+    assert gold.several == {"1"}
+    assert gold.names[gold.pictures["2"]] == gold.names[gold.pictures["002"]] == "images/b/002.png"
+    assert gold.names[gold.pictures["images/a/1.png"]] == "images/a/1.png"
+    assert "1" not in gold.pictures

@@ -48,6 +48,7 @@ class Gold(NamedTuple):
         pictures: Id, or name, -> position in `names`.
         categories: Id, or name, -> class.
         classes: Their names.
+        several: Ids that more than one picture would have; they are not in `pictures`.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Gold(NamedTuple):
     pictures: Mapping[Hashable, int]
     categories: Mapping[Hashable, int]
     classes: Sequence[str]
+    several: frozenset[str] = frozenset()
 
 
 class GoldBoxes(NamedTuple):
@@ -119,13 +121,19 @@ def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
     examples, problems = read_images(spec.model_copy(update={"train": str(path)}), [BOXES])
     names = examples.path.tolist()
     named = {name: i for i, name in enumerate(names)}
-    stems = {PurePosixPath(name).stem: i for i, name in enumerate(names)}
-    numbers = {id_of(int(stem)): i for stem, i in stems.items() if stem.isdecimal()}
+    stems = [PurePosixPath(name).stem for name in names]
+    numbers = [id_of(int(stem)) if stem.isdecimal() else "" for stem in stems]
+    ids = {**_lone(numbers), **_lone(stems)}
+    several = frozenset(filter(None, (*numbers, *stems))) - ids.keys()
     classes = {name: c for c, name in enumerate(examples.classes)}
-    gold = Gold(
-        path.name, names, BOXES.sizes(examples.target), {**numbers, **stems, **named}, classes, examples.classes
-    )
+    gold = Gold(path.name, names, BOXES.sizes(examples.target), {**ids, **named}, classes, examples.classes, several)
     return GoldBoxes(gold, examples.root, names, examples.target, problems)
+
+
+def _lone(keys: Sequence[str]) -> dict[str, int]:
+    """Positions of the keys that stand there once; "" is none."""
+    number = Counter(keys)
+    return {key: i for i, key in enumerate(keys) if key and number[key] == 1}
 
 
 def _of_coco(path: Path, root: Path) -> GoldBoxes:

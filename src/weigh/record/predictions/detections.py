@@ -116,6 +116,7 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
         return of_class.get(name, -1)
 
     classes = np.array([_at(row, "category", by_class, "category_id", gold.categories) for row in content], np.int64)
+    _refuse_unclear(path, content, pictures, gold)
     if len(content) and not (pictures >= 0).any():
         raise DataError(
             text(
@@ -128,6 +129,37 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
             text("Write the ids of {g}, or the file_name of each picture.", "请使用 {g} 的 ID，或为每条检测写明图片的 file_name。", g=gold.file),
         )  # fmt: skip
     return pictures, classes
+
+
+def _refuse_unclear(path: Path, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> None:
+    """Raise an error if rows may be of several pictures.
+
+    Raises:
+        DataError: Some may be.
+    """
+    ends, number = Counter(end for name in gold.names for end in _ends(name)), Counter(map(_plain, gold.names))
+
+    def may_be_several(row: Mapping[str, Any]) -> bool:
+        name = row.get("file_name")
+        if not isinstance(name, str):
+            return id_of(row.get("image_id")) in gold.several
+        return ends[_plain(name)] > 1 or any(number[end] > 1 for end in _ends(name))
+
+    unclear = [content[i] for i in np.flatnonzero(pictures < 0).tolist() if may_be_several(content[i])]
+    if unclear:
+        raise DataError(
+            text(
+                "{p}: {n} of {t} detections {n:|is of a picture|are of pictures} whose name several pictures of {g} have ({a}).",
+                "{p}：{t} 条检测中有 {n} 条所写的图片名称在 {g} 中对应多张图片（{a}）。",
+                p=path, n=len(unclear), t=len(content), g=gold.file, a=_some(_called(row, "file_name", "image_id") for row in unclear),
+            ),
+            text("On which of them these boxes lie cannot be told.", "无法判断这些框属于其中哪一张。"),
+            text(
+                "Write file_name with its folders, as {g} has it; if {g} has ids of pictures, image_id without file_name.",
+                "请按 {g} 的写法在 file_name 中写上所在文件夹；若 {g} 中有图片 ID，也可只写 image_id，不写 file_name。",
+                g=gold.file,
+            ),
+        )  # fmt: skip
 
 
 def _check_counting(path: Path, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> None:
@@ -165,7 +197,8 @@ def _place_by_name(names: Sequence[str]) -> Callable[[str], int]:
     """Position of a picture by its name: one of both may lack folders at its beginning; -1: no picture, or several, may be meant."""
     ends = Counter(end for name in names for end in _ends(name))
     places = {end: i for i, name in enumerate(names) for end in _ends(name) if ends[end] == 1}
-    whole = {_plain(name): i for i, name in enumerate(names)}
+    number = Counter(map(_plain, names))
+    whole = {_plain(name): i for i, name in enumerate(names) if number[_plain(name)] == 1}
 
     def place(name: str) -> int:
         own = (places.get(_plain(name), -1), *(whole.get(end, -1) for end in _ends(name)))
