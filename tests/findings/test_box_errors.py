@@ -206,6 +206,21 @@ def test_every_class_has_its_ap_with_an_interval(many):
     assert np.mean(values) == pytest.approx(many[1]["performance:baseline"].estimates["score"].value, abs=0.05)
 
 
+def all_but_platelets(rng, boxes):
+    """Everything exactly, and half of the platelets."""
+    answer = Detector(missed=0.0, jitter=0.0)(rng, boxes)
+    kept = (answer.classes != 2) | (rng.random(len(answer.classes)) < 0.5)
+    return Detections.of(240, 240, answer.corners[kept], answer.classes[kept], answer.scores[kept], 0.3)
+
+
+def test_classes_of_one_score_are_all_the_best():
+    results = planted_boxes(all_but_platelets, n=40)
+    found = by_id(headline.find(results))["performance:classes"]
+    check(found, results)
+    assert "does best on 2 that all have AP 1.000 ('red', 'white') and worst on 'platelet' (" in found.sentence.en
+    assert "有 2 个类别最好，AP 均为 1.000（“red”、“white”），在“platelet”上最差（" in found.sentence.zh
+
+
 def test_the_score_of_a_class_is_that_of_a_study_of_it_alone():
     results = planted_boxes(Detector(missed=0.3, background=1.0), n=40)
     row = {row["class"]: row for row in by_id(headline.find(results))["performance:classes"].table}["red"]

@@ -39,6 +39,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "baseline": Text("baseline", "基线"),
     "before": Text("before", "之前"),
     "behind": Text("behind", "落后于"),
+    "best_classes": Text("classes with the highest score", "得分最高的类别数"),
     "best_epoch": Text("best epoch", "最好的一轮"),
     "better": Text("better than", "优于的方案数"),
     "better_on_first": Text("better on the first set", "在第一个集合上更好"),

@@ -95,26 +95,36 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
 
 def _say_best(label: str, column: str, judged: list[_Scored], estimates: dict[str, Estimate]) -> Text:
     """Says on which class it does best and on which worst, of those that can be judged, the best first."""
-    best, lowest = judged[0], judged[-1]
-    estimates[f"{column}:{best.name}"] = best.first
-    values = {"c": label, "m": column, "s": best.name, "h": best.first.format()}
+    best, worst = ([one for one in judged if _alike(one, end)] for end in (judged[0], judged[-1]))
+    values = {"c": label, "m": column, "v": f"{judged[0].first.value:.3f}"}
+    if len(judged) > 1 and len(best) == len(judged):
+        estimates[f"{column}:{best[0].name}"] = best[0].first
+        estimates["judged"] = count(len(judged), "classes")
+        return text(
+            "{c} does equally well on the {k} classes that can be judged ({m} {v}).",
+            "{c} 在可以判断的 {k} 个类别上表现相同（{m} 均为 {v}）。",
+            k=len(judged),
+            **values,
+        )
+    estimates |= {f"{column}:{one.name}": one.first for one in best[:NAMED]}
+    values |= {"s": best[0].name, "h": best[0].first.format()}
     if len(judged) == 1:
         return text(
             "The only class that can be judged is '{s}' ({c}: {m} {h}).",
             "只有“{s}”一个类别可以判断（{c}：{m} {h}）。",
             **values,
         )
-    if best.first.value == lowest.first.value:
-        estimates["judged"] = count(len(judged), "classes")
+    estimates |= {f"{column}:{one.name}": one.first for one in worst[:NAMED]}
+    if len(best) > 1:
+        estimates["best_classes"] = count(len(best), "classes")
         return text(
-            "{c} does equally well on the {k} classes that can be judged ({m} {v:.3f}).",
-            "{c} 在可以判断的 {k} 个类别上表现相同（{m} 均为 {v:.3f}）。",
-            k=len(judged),
-            v=best.first.value,
+            "Of the classes, {c} does best on {k} that all have {m} {v} ({w}){b}.",
+            "各类别中，{c} 有 {k} 个类别最好，{m} 均为 {v}（{w}）{b}。",
+            k=len(best),
+            w=_first_names(best),
+            b=_say_worst(worst, estimates),
             **values,
         )
-    worst = [one for one in judged if one.first.value == lowest.first.value]
-    estimates |= {f"{column}:{one.name}": one.first for one in worst[:NAMED]}
     return text(
         "Of the classes, {c} does best on '{s}' ({m} {h}){b}.",
         "各类别中，{c} 在“{s}”上最好（{m} {h}）{b}。",
@@ -123,25 +133,32 @@ def _say_best(label: str, column: str, judged: list[_Scored], estimates: dict[st
     )
 
 
-def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:
-    """The end of the sentence; several classes of one score are all the worst."""
-    if len(worst) == 1:
-        return text(" and worst on '{w}' ({l})", "，在“{w}”上最差（{l}）", w=worst[0].name, l=worst[0].first.format())
-    estimates["worst_classes"] = count(len(worst), "classes")
-    more = len(worst) > NAMED
-    names = [one.name for one in worst[:NAMED]]
-    listed = text(
+def _alike(one: _Scored, other: _Scored) -> bool:
+    """Whether two classes have one score, but for rounding."""
+    return math.isclose(one.first.value, other.first.value, abs_tol=1e-9)
+
+
+def _first_names(classes: list[_Scored]) -> Text:
+    names, more = [one.name for one in classes[:NAMED]], len(classes) > NAMED
+    return text(
         "{e}",
         "{z}",
         e=", ".join(f"'{name}'" for name in names) + (", …" if more else ""),
         z="、".join(f"“{name}”" for name in names) + ("等" if more else ""),
     )
+
+
+def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:
+    """The end of the sentence; several classes of one score are all the worst."""
+    if len(worst) == 1:
+        return text(" and worst on '{w}' ({l})", "，在“{w}”上最差（{l}）", w=worst[0].name, l=worst[0].first.format())
+    estimates["worst_classes"] = count(len(worst), "classes")
     return text(
         " and worst on {k} classes that all have {v} ({w})",
         "，有 {k} 个类别最差，均为 {v}（{w}）",
         k=len(worst),
         v=f"{worst[0].first.value:.3f}",
-        w=listed,
+        w=_first_names(worst),
     )
 
 
