@@ -250,3 +250,12 @@ def test_columns_that_are_not_there(tmp_path, name):
     options, words = ASKED[name]
     with pytest.raises(DataError, match=words):
         read(write_csv(tmp_path, header="path,species,xmin,ymin,xmax,ymax"), **options)
+
+
+def test_columns_of_width_and_height_may_be_those_of_each_box(tmp_path):
+    """They were taken for the size of the picture, and every picture was set aside."""
+    header = "path,class,xmin,ymin,xmax,ymax,width,height"
+    table = write_csv(tmp_path, header=header, convert=lambda x, y, r, b: (x, y, r, b, r - x, b - y))
+    examples, problems = read(table)
+    assert {name: boxes_of(examples, name) for name in TRUTH} == {name: sorted(boxes) for name, boxes in TRUTH.items()}
+    assert "box-size" not in problems

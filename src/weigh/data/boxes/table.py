@@ -49,7 +49,7 @@ def list_table_boxes(path: Path, spec: DataSpec, root: Path | None) -> BoxListin
     rows_by_number = list(rows_of.values())
     rows_by_picture = [rows_by_number[number] for number in listing.order]
     empty = _empty_marks(cells, box, label)
-    sizes = picture_size_columns(cells, box)
+    sizes = _picture_sizes(cells, box, rows_by_picture)
     marked = [name for name in cells if name.casefold() in MARKED]
     boxes = []
     for rows in rows_by_picture:
@@ -174,6 +174,14 @@ def _pictures(
         do = text("Let all rows of a picture say the same.", "请让同一图片的各行保持一致。")
         listing.problems.append(set_aside("torn-picture", sentence, torn, do))
     return listing
+
+
+def _picture_sizes(cells: Columns, box: BoxColumns, rows_by_picture: Sequence[Sequence[int]]) -> tuple[str, str] | None:
+    """Columns of the size of the picture; None where "width" and "height" are those of each box: they differ within most pictures."""
+    sizes = picture_size_columns(cells, box)
+    several = [rows for rows in rows_by_picture if len(rows) > 1]
+    differ = sum(not all(_constant(cells[name], [rows]) for name in sizes or ()) for rows in several)
+    return None if differ * 2 > len(several) else sizes
 
 
 def _nowhere(marks: list[str], rows: int) -> list[Problem]:
