@@ -279,3 +279,21 @@ def test_nothing_breaks_and_what_has_no_meaning_is_not_asked():
     for finding in found.values():
         if finding.kind in ("performance", "errors", "comparison"):
             check(finding, results)
+
+
+def one_small_class(rng, i):
+    """Red boxes are small, all others are not."""
+    boxes = scene(rng, i)
+    return boxes._replace(area=np.where(boxes.classes == 0, 500.0, 2000.0))
+
+
+@pytest.mark.parametrize("metric", ["map_small", "average_recall_small"])
+def test_of_small_boxes_the_classes_without_any_are_not_in_the_mean(metric):
+    results = planted_boxes(Detector(), n=40, drawn=one_small_class, metrics={"primary": metric})
+    found = by_id(headline.find(results))
+    for name in ("verdict", "performance:judged"):
+        check(found[name], results)
+    said = found["verdict"].sentence
+    assert "It is the mean over 1 of 3 classes: the other 2 have no box that counts in it." in said.en
+    assert "其余 2 个类别没有计入该得分的框" in said.zh
+    assert "Of 2 classes no box counts in it (white, platelet)." in found["performance:judged"].sentence.en

@@ -5,6 +5,7 @@ Before it: `Kind.judged`, by which every score is restricted (`Metric.within`). 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
+from weigh.metrics.design import MeasuredDesign
 from weigh.stats.estimate import Estimate
 
 __all__ = ["Judged", "find_judged", "judged_classes", "say_judged"]
@@ -28,17 +30,19 @@ class Judged(NamedTuple):
 
     Attributes:
         names: Of those that it speaks about.
-        rare: Of the others, and in how many examples each stands; the most frequent first.
+        rare: Of those that stand in too few, and in how many examples each stands; the most frequent first.
+        without: Of those of which no box counts, as a metric of small ones leaves out what has none.
         least: In how many a class must stand.
     """
 
     names: list[str]
     rare: dict[str, int]
+    without: list[str]
     least: int
 
     @property
     def all(self) -> int:
-        return len(self.names) + len(self.rare)
+        return len(self.names) + len(self.rare) + len(self.without)
 
 
 def judged_classes(evidence: Evidence) -> Judged | None:
@@ -49,8 +53,17 @@ def judged_classes(evidence: Evidence) -> Judged | None:
     number = runs.kind.members(runs.target, len(classes)).sum(axis=0)
     judged = runs.kind.judged(runs.target, len(classes))
     rare = {classes[c]: int(number[c]) for c in np.argsort(-number, kind="stable").tolist() if not judged[c]}
-    names = [name for name, of in zip(classes, judged.tolist(), strict=True) if of]
-    return Judged(names, rare, runs.kind.fewest)
+    able = np.flatnonzero(judged).tolist()
+    counting = _counting(evidence.measured[evidence.winner], able)
+    names, without = ([classes[c] for c in able if (c in counting) == has] for has in (True, False))
+    return Judged(names, rare, without, runs.kind.fewest)
+
+
+def _counting(design: MeasuredDesign, classes: Sequence[int]) -> set[int]:
+    """Which of these classes have anything that the metric counts."""
+    if design.metric.counting is None or not design.present.any():
+        return set(classes)
+    return set(design.metric.counting(design.statistics[design.present]).tolist())
 
 
 def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
@@ -61,6 +74,16 @@ def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     estimates["judged"] = count(len(judged.names), "classes")
     if judged.all == 1 and not judged.rare:
         return text("", "")
+    estimates |= _numbers_without(judged)
+    if judged.without and not judged.rare:
+        estimates["classes"] = count(judged.all, "classes")
+        return text(
+            "It is the mean over {k} of {n} classes: the other {u} {u:|has|have} no box that counts in it.",
+            "该得分是 {n} 个类别中 {k} 个的平均：其余 {u} 个类别没有计入该得分的框。",
+            k=len(judged.names),
+            n=judged.all,
+            u=len(judged.without),
+        )
     if not judged.rare:
         return text("It is the mean over all {k} classes.", "该得分是全部 {k} 个类别的平均。", k=judged.all)
     estimates |= {
@@ -68,6 +91,16 @@ def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         "not_judged": count(len(judged.rare), "classes"),
         "least": count(judged.least, "examples"),
     }
+    if judged.without:
+        return text(
+            "It is the mean over {k} of {n} classes: {r} {r:|stands|stand} in fewer than {l} pictures and cannot be judged, {u} {u:|has|have} no box that counts in it.",
+            "该得分是 {n} 个类别中 {k} 个的平均：{r} 个类别所在的图片不足 {l} 张，无法判断；{u} 个类别没有计入该得分的框。",
+            k=len(judged.names),
+            n=judged.all,
+            r=len(judged.rare),
+            l=judged.least,
+            u=len(judged.without),
+        )
     return text(
         "It is the mean over {k} of {n} classes: the other {r} {s} in fewer than {l} pictures and cannot be judged.",
         "该得分是 {n} 个类别中 {k} 个的平均：其余 {r} 个类别所在的图片不足 {l} 张，无法判断。",
@@ -93,16 +126,28 @@ def find_judged(evidence: Evidence) -> list[Finding]:
     }
     values = {"k": len(judged.names), "n": judged.all, "l": judged.least, "m": evidence.metric.title}
     sentence = text(
-        "The {m} speaks about {k} of {n} classes: those that stand in at least {l} pictures{s}.",
-        "{m}涉及 {n} 个类别中的 {k} 个：即至少见于 {l} 张图片的类别{s}。",
+        "The {m} speaks about {k} of {n} classes, which stand in at least {l} pictures{s}."
+        if judged.without
+        else "The {m} speaks about {k} of {n} classes: those that stand in at least {l} pictures{s}.",
+        "{m}涉及 {n} 个类别中的 {k} 个，均至少见于 {l} 张图片{s}。"
+        if judged.without
+        else "{m}涉及 {n} 个类别中的 {k} 个：即至少见于 {l} 张图片的类别{s}。",
         s=_listed(judged.names),
         **values,
     )
+    estimates |= _numbers_without(judged)
+    if judged.without:
+        sentence += text(
+            "Of {u} {u:|class|classes} no box counts in it{s}.",
+            "有 {u} 个类别没有计入其中的框{s}。",
+            u=len(judged.without),
+            s=_listed(judged.without),
+        )
     if judged.rare:
         estimates["not_judged"] = count(len(judged.rare), "classes")
         sentence += text(
-            "It says nothing about the other {r}{s}.",
-            "对其余 {r} 个类别{s}则不作说明。",
+            "It says nothing about {r} others{s}." if judged.without else "It says nothing about the other {r}{s}.",
+            "对另外 {r} 个类别{s}则不作说明。" if judged.without else "对其余 {r} 个类别{s}则不作说明。",
             r=len(judged.rare),
             s=_listed(list(judged.rare)),
         )
@@ -131,6 +176,10 @@ def find_judged(evidence: Evidence) -> list[Finding]:
             table=[{"class": name, "examples": number, "note": "too few to tell"} for name, number in judged.rare.items()],
         )
     ]  # fmt: skip
+
+
+def _numbers_without(judged: Judged) -> dict[str, Estimate]:
+    return {"not_counted": count(len(judged.without), "classes")} if judged.without else {}
 
 
 def _listed(names: list[str]) -> Text:

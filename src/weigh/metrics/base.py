@@ -62,6 +62,8 @@ class Metric:
         judged: `target -> (classes,)` bool: the classes that a score of it can speak of (`within`). None: all.
         alone: `(statistics (n, k), class) -> (n, j)`: those of one class, so that it can be scored alone. None: statistics are numbers of each
             class, one class after the other, or the metric does not tell classes apart.
+        counting: `statistics (n, k) -> (m,)`: indices of the classes of which something counts, where a class may stand in examples and have
+            nothing that does (no small box). None: all that stand in them.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Metric:
     without: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
     judged: Callable[[np.ndarray], np.ndarray] | None = None
     alone: Callable[[np.ndarray, int], np.ndarray] | None = None
+    counting: Callable[[np.ndarray], np.ndarray] | None = None
 
     def within(self, *targets: np.ndarray) -> Metric:
         """The metric that speaks only of the classes that can be judged on all of `targets`, whatever is scored and however it is weighed.

@@ -23,6 +23,7 @@ from weigh.language import text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.ranked_boxes import (
     average_precision_without,
+    classes_that_count,
     measure_ranks,
     parts_of_ranks,
     ranks_of_class,
@@ -64,6 +65,7 @@ def _register_ranks(name: str, en: str, zh: str, *, area: int = 0, iou: int | No
             alone=ranks_of_class,
             parts=partial(parts_of_ranks, ious=ious),
             without=partial(average_precision_without, ious=ious),
+            counting=classes_that_count,
         ),
     )
 
@@ -106,7 +108,7 @@ def _measure_miscounted(prediction: Prediction, _: np.ndarray) -> np.ndarray:
 
 def _register_counts(
     name: str, mean: ClassMean, measure: Callable[..., np.ndarray], en: str, zh: str,
-    judged: Callable[[np.ndarray], np.ndarray] | None = None,
+    judged: Callable[[np.ndarray], np.ndarray] | None = None, counting: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> None:  # fmt: skip
     METRICS.register(
         name,
@@ -122,12 +124,18 @@ def _register_counts(
             parts=mean.parts_of_pictures,
             without=mean.without,
             judged=judged,
+            counting=counting,
         ),
     )
 
 
+def _drawn(statistics: np.ndarray) -> np.ndarray:
+    """Indices of the classes of which a box was drawn (`Metric.counting`), from what `_measure_recall` gives."""
+    return np.flatnonzero(statistics[:, 1::2].any(axis=0))
+
+
 def _register_recall(name: str, en: str, zh: str, *, area: int = 0, most: int = MOST) -> None:
-    _register_counts(name, OF_DRAWN, _measure_recall(area, most), en, zh, _judged)
+    _register_counts(name, OF_DRAWN, _measure_recall(area, most), en, zh, _judged, _drawn)
 
 
 _register_recall("average_recall_1", "average recall, 1 detection per class", "平均召回率（每类 1 个检测）", most=1)

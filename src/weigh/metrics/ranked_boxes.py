@@ -22,7 +22,14 @@ from weigh.kinds.box_statistics import IOUS, BoxStatistics
 from weigh.metrics.parts import Parts, among_pictures
 from weigh.metrics.shares import mean_where, share
 
-__all__ = ["average_precision_without", "measure_ranks", "parts_of_ranks", "ranks_of_class", "reduce_ranks"]
+__all__ = [
+    "average_precision_without",
+    "classes_that_count",
+    "measure_ranks",
+    "parts_of_ranks",
+    "ranks_of_class",
+    "reduce_ranks",
+]
 
 STEPS = 100
 # COCO compares recalls with np.linspace(0, 1, 101). Some of its values are a rounding error above the hundredth that they stand for, and a recall
@@ -73,6 +80,12 @@ def ranks_of_class(statistics: np.ndarray, c: int) -> np.ndarray:
     order = np.argsort(~own, axis=1, kind="stable")[:, : int(own.sum(axis=1).max(initial=0))]
     kept = np.take_along_axis(np.where(own[..., None], pairs, 0.0), order[..., None], axis=1)
     return kept.reshape(len(statistics), -1)
+
+
+def classes_that_count(statistics: np.ndarray) -> np.ndarray:
+    """Indices of the classes of which a box was drawn in this range of areas (`Metric.counting`)."""
+    code = statistics[:, ::2]
+    return np.unique(-code[code < 0]).astype(np.int64) - 1
 
 
 class _Class(NamedTuple):

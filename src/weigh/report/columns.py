@@ -201,6 +201,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "most_classes": Text("most classes", "类别数上限"),
     "most_wrong": Text("wrong pixels, worst picture", "判错的像素，最差的图片"),
     "near_pixels": Text("near: pixels", "附近：像素数"),
+    "not_counted": Text("classes without a box that counts", "没有计入的框的类别数"),
     "not_judged": Text("classes not judged", "未作判断的类别数"),
     "objects": Text("objects", "目标数"),
     "of_pixels": Text("share of all pixels", "占全部像素"),
