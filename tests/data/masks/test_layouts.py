@@ -55,6 +55,18 @@ def test_each_picture_gets_its_mask(tmp_path, layout):
     assert problems.keys() == {"values"}
 
 
+def test_pictures_outside_of_the_folders_of_pictures_are_named(tmp_path):
+    for i in range(3):
+        paint(tmp_path / "images" / f"{i}.png", i)
+        save(tmp_path / "masks" / f"{i}.png", draw(i))
+    paint(tmp_path / "shown" / "0.png", 7)
+    paint(tmp_path / "overview.png", 8)
+    examples, problems = read(tmp_path)
+    assert len(examples) == 3
+    assert problems["left-out"].paths == ("overview.png", "shown/0.png")
+    assert problems["left-out"].severity == "note"
+
+
 def test_a_validation_folder_trains_where_there_is_a_test_folder(tmp_path):
     for n, part in enumerate(("train", "val", "test")):
         for i in range(3):

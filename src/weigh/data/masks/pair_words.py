@@ -62,6 +62,16 @@ def lonely_files(pairs: Pairs) -> list[Problem]:
             severity="note",
         ),
         *set_aside_if_any(
+            "left-out",
+            text(
+                "Pictures outside of the folders that are called as those of pictures and masks: {n} (first: {f}); not used.",
+                "有 {n} 张图片不在图片文件夹和掩码文件夹中（第一张：{f}），未使用。",
+            ),
+            pairs.elsewhere,
+            text("If they have masks, move them into these folders.", "若它们有掩码，请移入这些文件夹。"),
+            severity="note",
+        ),
+        *set_aside_if_any(
             "other-files",
             text(
                 "Files among pictures and masks that cannot be read here: {n} (first: {f}); not used.",

@@ -59,6 +59,7 @@ class Pairs(NamedTuple):
         twice: Names that stand in several of these lists.
         objects: Masks of objects and others that lie beside the one of classes, not used.
         others: Files in the same folders that are no pictures.
+        elsewhere: Pictures in none of the folders that are called as those of pictures or masks, where there are such.
     """
 
     pairs: list[Pair]
@@ -70,6 +71,7 @@ class Pairs(NamedTuple):
     others: list[str]
     absent: list[str]
     twice: list[str]
+    elsewhere: list[str]
 
 
 def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
@@ -85,6 +87,7 @@ def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
     every = [p.relative_to(folder).as_posix() for p in tree.files[folder]]
     names = sorted(filter(is_text, every), key=natural_key)
     pictures, masks, objects = _sorted_by_role(names)
+    sorted_names = {f.path for f in (*pictures, *masks)}.union(objects)
     (parts, twice), unlisted, absent = listed_parts(folder / LISTS), [], []
     if parts:
         absent = sorted(parts.keys() - {f.stem for f in pictures}, key=natural_key)
@@ -114,6 +117,7 @@ def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
         inside,
         absent,
         twice,
+        [name for name in names if name not in sorted_names],
     )
 
 
