@@ -171,12 +171,12 @@ def test_numbers_of_classes_beyond_the_names(tmp_path):
         + "3 0.5 0.5 0.1 0.1\n-1 0.5 0.5 0.2 0.1\ncat 0.5 0.5 0.1 0.2\n99999999999 .1 .1 .1 .1",
     )
     examples, problems = read(root)
-    assert problems["no-class"].paths == ("labels/1.txt:3", "labels/1.txt:6")
+    assert problems["no-class"].paths == tuple(f"labels/1.txt:{line}" for line in (3, 4, 5, 6))
     assert "3 names, 0 to 2" in problems["no-class"].sentence.en
-    assert problems["box-numbers"].paths == ("labels/1.txt:4", "labels/1.txt:5")
-    assert examples.target[1].crowd.tolist() == [False, False, True, True]
+    assert "box-numbers" not in problems  # they can be read: only whose they are is not known
+    assert examples.target[1].crowd.tolist() == [False, False, True, True, True, True]
     write(root / "data.yaml", f"names: {[*NAMES, 'fish']}")
-    assert read(root)[1]["no-class"].paths == ("labels/1.txt:6",)
+    assert read(root)[1]["no-class"].paths == tuple(f"labels/1.txt:{line}" for line in (4, 5, 6))
 
 
 def test_without_names_numbers_are_used_and_names_can_be_given(tmp_path):
@@ -194,6 +194,15 @@ def test_without_names_numbers_are_used_and_names_can_be_given(tmp_path):
         assert not problems
     with pytest.raises(DataError, match="no file"):
         read(root, classes="absent.txt")
+
+
+def test_names_in_the_place_of_numbers_are_no_numbers(tmp_path):
+    root = write_yolo(tmp_path, file=None)
+    write(root / "labels/1.txt", "1 .2 .2 .1 .1\ncat .5 .5 .2 .2\n")
+    examples, problems = read(root)
+    assert problems["no-class"].paths == ("labels/1.txt:2",)
+    assert "do not begin with the number of a class" in problems["no-class"].sentence.en
+    assert examples.target[1].crowd.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(("code", "name"), [("01", "1"), ("2.0", "2"), ("9" * 5000, None), ("9" * 10, None)])

@@ -175,7 +175,7 @@ def _read(
         numbers = _extent(cells[1:]) if outline else cells[1:5]
         if len(cells) > 5:
             further.append(mark)
-        written.add(mark, name, numbers if code else ())
+        written.add(mark, name, numbers)
     return written.build()
 
 
@@ -196,7 +196,12 @@ def _extent(cells: list[str]) -> list[float]:
 
 
 def _nameless(names: dict[str, str]) -> Nameless:
-    numbers = sorted(map(int, names)) or [0]
+    if not names:
+        return Nameless(
+            text("their lines do not begin with the number of a class", "其行首不是类别编号"),
+            text("Begin these lines with the number of the class.", "请在这些行首写上类别编号。"),
+        )
+    numbers = sorted(map(int, names))
     return Nameless(
         text(
             "there are {k} names, {a} to {b}",
