@@ -86,13 +86,16 @@ OUTLINES = {
 }
 
 
+@pytest.mark.parametrize("bare", [{}, {"bbox": None}, {"bbox": []}])
 @pytest.mark.parametrize("name", OUTLINES)
-def test_an_outline_without_a_box_has_its_extent(tmp_path, name):
+def test_an_outline_without_a_box_has_its_extent(tmp_path, name, bare):
     outline, box = OUTLINES[name]
     examples, problems = read(
         _changed(
             tmp_path,
-            lambda c: c["annotations"].append({"id": 50, "image_id": 10, "category_id": 1, "segmentation": outline}),
+            lambda c: c["annotations"].append(
+                {"id": 50, "image_id": 10, "category_id": 1, "segmentation": outline, **bare}
+            ),
         )
     )
     assert (box[0], *map(float, box[1:])) in boxes_of(examples, "1")

@@ -73,7 +73,7 @@ def written_boxes(picture: CocoPicture, file: str) -> WrittenBoxes:
     for item in picture.objects:
         mark = f"{file} {item.where} ({picture.file})"
         box, outline = item.content.get("bbox"), item.content.get("segmentation")
-        numbers = box if isinstance(box, list) else _extent(outline)
+        numbers = box if isinstance(box, list) and box else _extent(outline)
         written.add(mark, item.category, numbers, ignored=item.crowd, area=item.content.get("area"))
     return written.build()
 
