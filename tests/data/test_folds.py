@@ -12,6 +12,10 @@ from weigh.data.fold_checks import fold_warnings
 from weigh.data.folds import assign_blocks, assign_folds, holdout, inner_split
 from weigh.errors import DesignError
 from weigh.kinds.base import rows_of
+from weigh.kinds.box_list import Boxes
+from weigh.kinds.boxes import BOXES
+from weigh.kinds.label_map import LabelMap
+from weigh.kinds.masks import MASKS
 
 
 @st.composite
@@ -225,3 +229,13 @@ def test_sentences_are_spread_by_the_types_of_their_entities():
     assert [row["class"] for row in problem.details] == ["d"]
     nothing = rows_of([()] * 10)
     assert (np.bincount(assign_folds(strata_of(nothing), folds=5, rng=rng)) == 2).all()
+
+
+def test_of_masks_and_boxes_the_rare_class_is_named_and_no_other():
+    """Background stands in every picture and is no stratum: the class before the rare one was named."""
+    masks = [LabelMap.of(np.array([[0, i % 2, 2 * (i == 0)]]), 3) for i in range(20)]
+    (problem,) = fold_warnings(MASKS, rows_of(masks), 5, ("background", "cat", "dog"))
+    assert (problem.kind, [row["class"] for row in problem.details]) == ("never-trained", ["dog"])
+    drawn = [Boxes.of(9, 9, np.tile([0, 0, 5, 5], (3, 1)), [0, 0, 2 if i == 0 else 0]) for i in range(20)]
+    (problem,) = fold_warnings(BOXES, rows_of(drawn), 5, ("ant", "bee", "fly"))
+    assert (problem.kind, [row["class"] for row in problem.details]) == ("never-trained", ["fly"])

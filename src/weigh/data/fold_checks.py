@@ -47,13 +47,17 @@ def fold_warnings(
         problems.append(_groups_of_one(len(target)))
     if not kind.typed:
         return problems
-    _, pairs_example, pairs_label, labels = kind.strata(target)
+    if kind.exclusive:
+        _, pairs_example, pairs_label, labels = kind.strata(target)
+    else:  # strata may lack classes: of masks and boxes those that stand in every picture, or in none
+        members = kind.members(target, len(classes))
+        pairs_example, pairs_label = np.nonzero(members)
+        labels = members.shape[1]
     units_with = np.unique(unit[pairs_example] * labels + pairs_label) % labels
     examples, groups = np.bincount(pairs_label, minlength=labels), np.bincount(units_with, minlength=labels)
-    columns = labels if kind.exclusive else labels - 1  # the pseudo-class "no label" is not a class
     present = [
         {"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])}
-        for c in range(columns)
+        for c in range(labels)
         if groups[c]
     ]
     lone = [row for row in present if row["groups"] == 1]
