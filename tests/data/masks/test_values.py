@@ -262,3 +262,23 @@ def test_a_new_user_sees_sizes_classes_and_shares(tmp_path, capsys):
         out = capsys.readouterr().out
         for word in words:
             assert word in out
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [("sky\nroad\ncar\n", False), ("sky\nroad\n", False), ("Sky\nroad\ncar\n", False), ("sky\ncar\nroad\n", True)],
+)
+def test_a_test_folder_that_names_values_otherwise_is_refused(tmp_path, there, told):
+    """Its masks were read by the table of the training masks, without a word."""
+    for part, names in (("a", "sky\nroad\ncar\n"), ("b", there)):
+        for i in range(3):
+            paint(tmp_path / part / "images" / f"{part}{i}.png", i + 10 * (part == "b"))
+            save(tmp_path / part / "masks" / f"{part}{i}.png", draw(i))
+        write(tmp_path / part / "classes.txt", names)
+    _, problems = read(tmp_path / "a", test=str(tmp_path / "b"))
+    assert ("class-ids" in problems) == told
+    if told:
+        assert problems["class-ids"].severity == "error"
+        assert "2 (first: 1 is car there, and road in training)" in problems["class-ids"].sentence.en
+        file = write(tmp_path / "all.txt", "sky\nroad\ncar\n")
+        assert "class-ids" not in read(tmp_path / "a", test=str(tmp_path / "b"), classes=str(file))[1]

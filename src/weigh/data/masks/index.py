@@ -10,11 +10,12 @@ from functools import partial
 from typing import NamedTuple
 
 from weigh.data.masks.layouts import list_coco, list_pairs, list_rows
-from weigh.data.masks.meaning import Meaning, codes_in, decide_meaning, unnamed
+from weigh.data.masks.meaning import Meaning, codes_in, contradicting, decide_meaning, unnamed
 from weigh.data.masks.pair_words import lossy_masks, shared_masks, unreadable_masks, unusual_masks
 from weigh.data.masks.raster import Raster
 from weigh.data.masks.sizes import fit_sizes
 from weigh.data.masks.sources import MaskListing
+from weigh.data.masks.value_words import differing_tables
 from weigh.data.pictures.class_table import ClassTable, class_table
 from weigh.data.pictures.coco import coco_source
 from weigh.data.pictures.decoding import PictureError
@@ -26,6 +27,7 @@ from weigh.kinds.masks import MASKS, MaskRow
 from weigh.language import Text, text
 from weigh.lookahead import look_ahead
 from weigh.notices import Progress
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["mask_lister"]
@@ -38,6 +40,7 @@ class _Settled(NamedTuple):
 
     meaning: Meaning
     source: Text
+    table: ClassTable | None
 
 
 @LISTERS.named(MASKS.name)
@@ -61,11 +64,13 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
             table = sources.table or class_table(spec.classes, sources.folders)
             meaning, problems = decide_meaning(kept, table, spec.ignore)
             listing.problems += problems
-            settled.append(_Settled(meaning, _named(table)))
+            settled.append(_Settled(meaning, _named(table), table))
             listing.counted += ("classes",) if sources.table is None else ()
-        meaning, source = settled[0]
+        meaning, source, _ = settled[0]
         if later and sources.table is not None:
             meaning = meaning.of_table(sources.table)
+        elif later and spec.classes is None:
+            listing.problems += _contradictions(address, sources, settled[0])
         listing.problems += unnamed(kept, meaning, source)
         listing.classes = meaning.classes
         turned, keep, problems = fit_sizes(listing.root, listing.path, [kept[path].mask for path in sources.masks])
@@ -83,6 +88,18 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
         return listing
 
     return list_masks
+
+
+def _contradictions(address: str, sources: MaskListing, settled: _Settled) -> list[Problem]:
+    """Whether a file of classes beside further masks says otherwise than that of the training masks, by which they are read."""
+    try:
+        own = class_table(None, sources.folders)
+    except DataError:  # it is not used
+        return []
+    if settled.table is None or own is None:
+        return []
+    differing = contradicting(settled.table, own, coloured=settled.meaning.coloured)
+    return [differing_tables(settled.table, own, address, differing)] if differing else []
 
 
 def _named(table: ClassTable | None) -> Text:

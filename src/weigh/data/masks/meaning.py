@@ -26,7 +26,7 @@ from weigh.errors import DataError
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
-__all__ = ["Meaning", "codes_in", "decide_meaning", "unnamed"]
+__all__ = ["Meaning", "codes_in", "contradicting", "decide_meaning", "unnamed"]
 
 VOID_NAMES = frozenset(("void", "ignore", "ignored", "unlabelled", "unlabeled", "dontcare", "don't care", "unknown"))
 VOC_BORDER = pack_colour(224, 224, 192)
@@ -141,6 +141,25 @@ def unnamed(rasters: Mapping[str, Raster], meaning: Meaning, source: Text) -> li
     )
     holders = [p for p, r in rasters.items() if set(codes_in(r, coloured=meaning.coloured)) & set(strange)]
     return [unknown_values(rows, holders, seen.pixels.total(), source, coloured=meaning.coloured)]
+
+
+def contradicting(training: ClassTable, own: ClassTable, *, coloured: bool) -> dict[str, tuple[str, str]]:
+    """Values, or colours, that two tables name differently (but for capitals) -> their names by the one and by the other."""
+    here = _keyed(own, coloured=coloured)
+    return {
+        key: (name, here[key])
+        for key, name in _keyed(training, coloured=coloured).items()
+        if key in here and here[key].casefold() != name.casefold()
+    }
+
+
+def _keyed(table: ClassTable, *, coloured: bool) -> dict[str, str]:
+    """Value, or place where no value is written, of each class -> its name; or its colour."""
+    if coloured:
+        return {colour_name(entry.colour): entry.name for entry in table.entries if entry.colour is not None}
+    if any(entry.value is not None for entry in table.entries):
+        return {str(entry.value): entry.name for entry in table.entries if entry.value is not None}
+    return {str(place): entry.name for place, entry in enumerate(table.entries)}
 
 
 def _count(rasters: Mapping[str, Raster], *, coloured: bool) -> _Seen:

@@ -14,6 +14,7 @@ from weigh.language import Text, first_names, text
 from weigh.problem import Problem
 
 __all__ = [
+    "differing_tables",
     "ignored_note",
     "named_by_value",
     "numbered_objects",
@@ -256,4 +257,39 @@ def stray_values(rows: Sequence[tuple[str, int, str]]) -> Problem:
         ),
         numbers={"values": len(rows), "pixels": sum(row[1] for row in rows)},
         details=tuple({"value": v, "pixels": p, "first": f} for v, p, f in rows),
+    )
+
+
+def differing_tables(
+    training: ClassTable, own: ClassTable, address: str, differing: Mapping[str, tuple[str, str]]
+) -> Problem:
+    """A further source whose own table of classes contradicts that of the training masks.
+
+    Args:
+        differing: Value or colour -> its class by the two tables.
+    """
+    value, (trained, here) = next(iter(differing.items()))
+    return Problem(
+        "class-ids",
+        text(
+            "{f} of {p} names values of masks otherwise than {g} of the training masks does: {n} (first: {v} is {x} there, and {y} in training).",
+            "{p} 的 {f} 与训练掩码的 {g} 对掩码取值的命名不同：{n} 处（第一处：{v} 在前者中是 {x}，在训练中是 {y}）。",
+            f=own.source,
+            p=address,
+            g=training.source,
+            n=len(differing),
+            v=value,
+            x=here,
+            y=trained,
+        ),
+        severity="error",
+        why=text(
+            "Right answers would count as wrong, and wrong ones as right.", "否则正确的回答会被判错，错误的会被判对。"
+        ),
+        do=text(
+            "Write the masks with the values of the training masks; or, if only the file is wrong, name one for all: --set data.classes=FILE",
+            "请按训练掩码的取值写出这些掩码；若只是文件有误，请为全部掩码指定同一个文件：--set data.classes=文件",
+        ),
+        numbers={"n": len(differing)},
+        details=tuple({"value": v, "training": x, "here": y} for v, (x, y) in differing.items()),
     )
