@@ -271,8 +271,8 @@ def _sizes(sizes: np.ndarray) -> Text:
         return text("All are {w} x {h} pixels.", "尺寸均为 {w} x {h} 像素。", w=width, h=height)
     (low, left), (high, right) = sizes.min(axis=0), sizes.max(axis=0)
     return text(
-        "Sizes differ: {n}, from {a} x {b} to {c} x {d} pixels, {k} of them {w} x {h}.",
-        "共 {n} 种尺寸，宽 {a}–{c}、高 {b}–{d} 像素，其中 {k} 个为 {w} x {h}。",
+        "There are {n} sizes, {a} to {c} pixels wide and {b} to {d} high; the most frequent is {w} x {h} ({k}).",
+        "共 {n} 种尺寸，宽 {a}–{c}、高 {b}–{d} 像素；最常见的是 {w} x {h}（{k} 个）。",
         n=len(different),
         a=left,
         b=low,

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.data.masks.mask_files import draw, indices, paint, read, save, write
+from weigh.data.classes import size_in_words
 from weigh.data.recognition.tasks import recognise_task
 from weigh.tasks import SEMANTIC_SEGMENTATION
 
@@ -178,3 +179,13 @@ def test_masks_beside_pictures_of_classes_name_the_task(tmp_path):
             Image.fromarray(draw(i).astype(np.uint8)).save(tmp_path / name / f"{i}_mask.png")
     assert "--task semantic-segmentation" in read_classes(tmp_path)[1]["masks"].do.en
     assert len(read(tmp_path)[0]) == 8
+
+
+def test_sizes_are_told_side_by_side(tmp_path):
+    """No picture is as narrow and as low as the narrowest and the lowest."""
+    for i, size in enumerate([(12, 40), (12, 40), (30, 16)]):
+        paint(tmp_path / "images" / f"{i}.png", i, size)
+        save(tmp_path / "masks" / f"{i}.png", draw(i, size=size))
+    sentence = size_in_words(read(tmp_path)[0]).sentence
+    assert "2 sizes, 16 to 40 pixels wide and 12 to 30 high; the most frequent is 40 x 12 (2)." in sentence.en
+    assert "宽 16–40、高 12–30 像素；最常见的是 40 x 12（2 个）" in sentence.zh
