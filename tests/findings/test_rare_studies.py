@@ -57,6 +57,18 @@ def test_classes_that_are_recognised_alike_are_not_called_best_and_least():
     assert "least" not in found.sentence.en
 
 
+def test_classes_that_share_the_highest_recall_are_all_called_the_best():
+    target = np.arange(90) % 3
+    logits = np.zeros((1, 90, 3), np.float32)
+    given = np.where((target == 2) & (np.arange(90) % 2 == 0), 0, target)
+    logits[0, np.arange(90), given] = 3
+    results = make_results({"a": logits}, target)
+    found = findings_of(results)["performance:classes"]
+    check(found, results)
+    assert "recognises 'class0', 'class1' best (recall 1.000) and 'class2' least (recall 0.500)" in found.sentence.en
+    assert "对“class0”、“class1”识别得最好（召回率 1.000），对“class2”最差（召回率 0.500）" in found.sentence.zh
+
+
 def test_runs_that_each_give_another_answer_did_not_all_give_the_first_one():
     found = findings_of(constants([0, 1, 0, 1, 1]))["verdict"]
     assert "all 5 runs give one answer each ('class0', 'class1')" in found.sentence.en

@@ -23,6 +23,8 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["describe_classes", "describe_metrics", "scores_figure"]
 
+NAMED = 3  # classes of one recall in a sentence
+
 
 def describe_metrics(evidence: Evidence) -> Finding:
     """All metrics of all candidates, as descriptions: no interval, no comparison, no correction."""
@@ -106,21 +108,31 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     return [one.model_copy(update={"estimates": one.estimates | stands_on}) for one in findings]
 
 
+def _all_of(tested: list[dict], one: dict) -> Text:
+    """The first classes that have the recall of this one."""
+    names = [row["class"] for row in tested if row["recall"] == one["recall"]]
+    more = len(names) > NAMED
+    return Text(
+        ", ".join(f"'{name}'" for name in names[:NAMED]) + (" and others" if more else ""),
+        "、".join(f"“{name}”" for name in names[:NAMED]) + (" 等" if more else ""),
+    )
+
+
 def _of_classes(winner: str, label: str, table: list[dict], validation: Text, *, fixed: bool) -> Finding:
     tested = [row for row in table if row["recall"] is not None]
     weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
     values = {
         "x": text("", "") if fixed else text(" in {b}", "在{b}中，", b=validation),
         "c": label,
-        "s": strongest["class"],
-        "w": weakest["class"],
+        "s": _all_of(tested, strongest),
+        "w": _all_of(tested, weakest),
         "h": strongest["recall"],
         "l": weakest["recall"],
     }
     if len(tested) == 1:
         sentence = text(
-            "{c} recognises '{s}', the only class that occurs, with a recall of {h:.3f}, by count{x}.",
-            "{x}只出现了“{s}”一个类别，{c} 对它的召回率为 {h:.3f}。",
+            "{c} recognises {s}, the only class that occurs, with a recall of {h:.3f}, by count{x}.",
+            "{x}只出现了{s}一个类别，{c} 对它的召回率为 {h:.3f}。",
             **values,
         )
     elif weakest["recall"] == strongest["recall"]:
@@ -131,8 +143,8 @@ def _of_classes(winner: str, label: str, table: list[dict], validation: Text, *,
         )
     else:
         sentence = text(
-            "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
-            "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+            "{c} recognises {s} best (recall {h:.3f}) and {w} least (recall {l:.3f}), by count{x}.",
+            "{x}{c} 对{s}识别得最好（召回率 {h:.3f}），对{w}最差（召回率 {l:.3f}）。",
             **values,
         )
     return Finding(
