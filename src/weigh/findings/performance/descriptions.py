@@ -112,9 +112,11 @@ def _all_of(tested: list[dict], one: dict) -> Text:
     """The first classes that have the recall of this one."""
     names = [row["class"] for row in tested if row["recall"] == one["recall"]]
     more = len(names) > NAMED
-    return Text(
-        ", ".join(f"'{name}'" for name in names[:NAMED]) + (" and others" if more else ""),
-        "、".join(f"“{name}”" for name in names[:NAMED]) + (" 等" if more else ""),
+    return text(
+        "{e}",
+        "{z}",
+        e=", ".join(f"'{name}'" for name in names[:NAMED]) + (" and others" if more else ""),
+        z="、".join(f"“{name}”" for name in names[:NAMED]) + (" 等" if more else ""),
     )
 
 
