@@ -100,6 +100,17 @@ def test_errors_at_borders_are_told_from_those_inside(drawn, verdict):
     assert "at most 1 px from a border" in found.sentence.en
 
 
+def test_pixels_beside_ignored_ones_count_as_near_a_border_and_that_is_said():
+    def drawn(rng, i):
+        truth, answer = border_errors(0.4)(rng, i)
+        return np.where(np.arange(40)[:, None] < 5, -1, truth), answer
+
+    for study, said in ((planted_study(drawn), True), (planted_study(border_errors(0.4)), False)):
+        sentence = found_in(study)["errors:borders"].sentence
+        assert ("from a border between classes or from ignored pixels, where" in sentence.en) == said
+        assert ("距类别边界或被忽略的像素不超过" in sentence.zh) == said
+
+
 @pytest.mark.parametrize("groups", [np.zeros(40), np.arange(40) // 20])
 def test_one_or_two_sequences_do_not_say_where_errors_are(groups):
     found = found_in(planted_study(border_errors(0.4), **sequences(40, groups)))["errors:borders"]

@@ -228,10 +228,16 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
     there = share(float(pixels[:, :, :near].sum() / pixels.sum()), method="share, no interval")
     estimates = {"of_wrong": estimate, "of_pixels": there, "near_pixels": count(reach, "pixels")}
     values = {"c": evidence.label(reader), "s": percent(estimate, HALF), "d": reach, "p": percent(there)}
+    ends = text("a border between classes", "类别边界")
+    if any(
+        mask.ignored for mask in evidence.out_of_fold[reader].target
+    ):  # where these end nobody knows what lies there
+        ends = text("a border between classes or from ignored pixels", "类别边界或被忽略的像素")
     sentence = text(
-        "Of the pixels that {c} gets wrong, {s} are at most {d} px from a border between classes, where {p} of all pixels are.",
-        "{c} 判错的像素中，有 {s} 距类别边界不超过 {d} 像素；全部像素中位于该范围的占 {p}。",
+        "Of the pixels that {c} gets wrong, {s} are at most {d} px from {w}, where {p} of all pixels are.",
+        "{c} 判错的像素中，有 {s} 距{w}不超过 {d} 像素；全部像素中位于该范围的占 {p}。",
         **values,
+        w=ends,
     )
     verdict: Verdict = "undecided"
     if estimate.low is not None and estimate.high is not None:
