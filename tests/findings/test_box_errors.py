@@ -69,6 +69,8 @@ def test_objects_at_the_edge_that_are_missed(detector, verdict):
     found = found_in(planted_boxes(detector, drawn=cut_off, n=60))["errors:edges"]
     assert found.verdict == verdict
     assert "edge of the picture" in found.question.en
+    assert "(no further from it than 0.5 % of the side, or a pixel)" in found.sentence.en
+    assert "距边缘不超过边长的 0.5 % 或一个像素" in found.sentence.zh
 
 
 def overlapping(rng, i):

@@ -35,6 +35,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "audit": Text("check", "核对"),
     "auroc": Text("AUROC", "AUROC"),
     "average_precision": Text("average precision", "平均精确率"),
+    "at_edge": Text("at the edge: to", "位于边缘：不超过"),
     "balanced_accuracy": Text("balanced accuracy", "平衡准确率"),
     "baseline": Text("baseline", "基线"),
     "before": Text("before", "之前"),

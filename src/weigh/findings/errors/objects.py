@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.data.boxes.gold import UNSIZED
-from weigh.findings.amounts import count
+from weigh.findings.amounts import count, share
 from weigh.findings.errors.box_mistakes import NEAR
 from weigh.findings.errors.shares import Sort, find_missed
 from weigh.findings.errors.sightings import Sightings
@@ -105,7 +105,11 @@ def _by_place(evidence: Evidence, reader: str, sightings: Sightings) -> Finding 
             Sort(
                 text("at the edge", "位于边缘"),
                 text("objects at the edge of the picture", "图片边缘的目标"),
-                text("objects that touch the edge of the picture", "触及图片边缘的目标"),
+                text(
+                    "objects at the edge of the picture (no further from it than {e:g} % of the side, or a pixel)",
+                    "图片边缘的目标（距边缘不超过边长的 {e:g} % 或一个像素）",
+                    e=100 * EDGE,
+                ),
                 counts[:, :, 0],
             ),
             Sort(
@@ -118,7 +122,7 @@ def _by_place(evidence: Evidence, reader: str, sightings: Sightings) -> Finding 
         id="errors:edges",
         figure=text("Objects that are missed, by place, in %", "不同位置的目标漏掉的比例（%）"),
         means=_means(),
-        estimates=LEAST_IOU,
+        estimates={"at_edge": share(EDGE), **LEAST_IOU},
     )
 
 
