@@ -229,3 +229,15 @@ WRITTEN = {
 def test_names_of_classes_are_only_names(tmp_path, written):
     examples, _ = read(_changed(tmp_path, lambda c: c["categories"][0].update(name=written)))
     assert examples.classes[0] == WRITTEN[written]
+
+
+def test_pictures_that_were_found_by_the_end_of_their_path_are_told(tmp_path):
+    def change(content):
+        for image in content["images"]:
+            image["file_name"] = f"/content/drive/images/{image['file_name']}"
+
+    examples, problems = read(_changed(tmp_path, change))
+    assert examples.path.tolist() == [f"images/{i}.png" for i in range(4)]
+    assert problems["paths"].numbers == {"n": 4, "rows": 4}
+    assert "instances.json" in problems["paths"].sentence.en
+    assert problems["paths"].severity == "note"

@@ -143,6 +143,17 @@ def test_a_table_with_two_columns_of_files(tmp_path, header, columns):
         assert recognise_task(table).task == SEMANTIC_SEGMENTATION
 
 
+def test_masks_that_were_found_by_the_end_of_their_path_are_told(tmp_path):
+    rows = []
+    for i in range(4):
+        paint(tmp_path / "p" / f"{i}.png", i)
+        save(tmp_path / "q" / f"{i}s.png", draw(i))
+        rows.append(f"p/{i}.png,/home/someone/q/{i}s.png")
+    examples, problems = read(write(tmp_path / "t.csv", "\n".join(["image,mask", *rows])))
+    assert len(examples) == 4
+    assert problems["paths"].paths == tuple(f"q/{i}s.png" for i in range(4))
+
+
 def test_an_own_test_folder_is_read_as_the_training_folder_is(tmp_path):
     """255 alone in a small test set would be a class; the training masks said that it is none."""
     for i in range(4):

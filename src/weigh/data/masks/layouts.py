@@ -22,7 +22,7 @@ from weigh.data.pictures.tables import list_columns, picture_columns
 from weigh.data.rows.columns import nearest_columns, require_column
 from weigh.data.rows.folders import empty_parts
 from weigh.data.rows.listing import Listing, natural_key, set_aside
-from weigh.data.rows.paths import Resolver
+from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.rows.trees import bare_parts
 from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError
@@ -116,6 +116,8 @@ def list_rows(table: Path, spec: DataSpec, root: Path | None) -> MaskListing:
     written = [label for label in listing.label if label]
     resolver = Resolver(root, written, beside=table.parent)
     places = [resolver.find(label) for label in listing.label]
+    otherwise = [(label, p.path) for label, p in zip(listing.label, places, strict=True) if p.otherwise and p.path]
+    listing.problems += found_otherwise(otherwise, len(places))
     missing = [i for i, place in enumerate(places) if place.path is None]
     if missing:
         listing.problems.append(

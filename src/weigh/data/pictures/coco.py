@@ -18,7 +18,7 @@ from weigh.data.names import compose
 from weigh.data.pictures.class_table import shifted_numbers
 from weigh.data.pictures.pairing import folder_role
 from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
-from weigh.data.rows.paths import Resolver
+from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.rows.trees import files_in, subfolders
 from weigh.errors import DataError
 from weigh.files import open_regular, read_json
@@ -194,6 +194,8 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
         places = [resolver.find(within + name) for name in names]
         missing = [name for name, place in zip(names, places, strict=True) if place.path is None]
         problems += _missing(source.file, missing, len(names), resolver)
+        otherwise = [(within + name, p.path) for name, p in zip(names, places, strict=True) if p.otherwise and p.path]
+        problems += found_otherwise(otherwise, len(names), content.name)
         again: list[str] = []
         for picture, place in zip(content.pictures, places, strict=True):
             if place.path is None:

@@ -314,21 +314,32 @@ def _pieces(written: str) -> list[str]:
     return [piece for piece in re.split(r"[\\/]+", written) if piece and piece not in (".", "..")]
 
 
-def found_otherwise(pairs: Sequence[tuple[str, str]], rows: int) -> list[Problem]:
-    """A note on rows whose file was found by the end of its path, or in other letters."""
+def found_otherwise(pairs: Sequence[tuple[str, str]], rows: int, source: str | None = None) -> list[Problem]:
+    """A note on rows, or entries of `source`, whose file was found by the end of its path, or in other letters.
+
+    Args:
+        pairs: The path as it is written, and where it led.
+        rows: How many there are.
+    """
     if not pairs:
         return []
+    values = {"n": len(pairs), "r": rows, "w": pairs[0][0], "f": pairs[0][1]}
+    sentence = text(
+        "Rows whose path leads to no file as it is written, but to one by its end: {n} of {r} (first: {w} → {f}).",
+        "{r} 行中有 {n} 行的路径按原样找不到文件，已按路径末尾找到（第一行：{w} → {f}）。",
+        **values,
+    )
+    if source is not None:
+        sentence = text(
+            "Pictures of {j} whose path leads to no file as it is written, but to one by its end: {n} of {r} (first: {w} → {f}).",
+            "{j} 的 {r} 张图片中有 {n} 张按所写路径找不到文件，已按路径末尾找到（第一张：{w} → {f}）。",
+            j=source,
+            **values,
+        )
     return [
         Problem(
             "paths",
-            text(
-                "Rows whose path leads to no file as it is written, but to one by its end: {n} of {r} (first: {w} → {f}).",
-                "{r} 行中有 {n} 行的路径按原样找不到文件，已按路径末尾找到（第一行：{w} → {f}）。",
-                n=len(pairs),
-                r=rows,
-                w=pairs[0][0],
-                f=pairs[0][1],
-            ),
+            sentence,
             tuple(path for _, path in pairs),
             severity="note",
             do=text("If these are other pictures, correct the paths.", "如果对应的不是这些图片，请更正路径。"),
