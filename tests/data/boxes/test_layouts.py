@@ -200,6 +200,16 @@ def test_names_that_differ_in_writing_within_one_folder_are_named(tmp_path):
     assert "cat = CAT" in problems["class-names"].sentence.en
 
 
+def test_coco_files_that_are_passed_over_are_named(tmp_path):
+    """Only those called instances are read, where there are such."""
+    write_coco(tmp_path, TRUTH, NAMES, "annotations/instances_train.json")
+    write_coco(tmp_path, VAL, NAMES, "annotations/val.json")
+    examples, problems = read(tmp_path)
+    assert len(examples) == 4
+    assert problems["other-files"].paths == ("annotations/val.json",)
+    assert problems["other-files"].severity == "note"
+
+
 def test_a_broken_table_beside_boxes_changes_nothing(tmp_path):
     write_voc(tmp_path)
     (tmp_path / "notes.csv").write_bytes(b"\x00\x01\x02" * 50)

@@ -245,3 +245,13 @@ def test_a_corner_that_no_number_holds_is_named(tmp_path):
     examples, problems = read(_file(tmp_path, [{"segmentation": far}, {"segmentation": SQUARE, "image_id": 2}]))
     assert len(examples) == 1
     assert "images/0.jpg" in problems["unreadable"].paths
+
+
+def test_files_without_outlines_are_named(tmp_path):
+    """The test part was passed over without a word."""
+    _part(tmp_path, "annotations/train.json", CATEGORIES, 7, "a.jpg")
+    file = _part(tmp_path, "annotations/val.json", CATEGORIES, 3, "b.jpg")
+    file.write_text(file.read_text().replace('"segmentation"', '"bbox": [1, 1, 4, 4], "outline"'))
+    examples, problems = read(tmp_path)
+    assert examples.path.tolist() == ["images/a.jpg"]
+    assert problems["other-files"].paths == ("annotations/val.json",)

@@ -30,7 +30,7 @@ from weigh.data.boxes.voc import list_voc
 from weigh.data.boxes.written import MOST_PIXELS_OF_A_SIDE, BoxListing, WrittenBoxes
 from weigh.data.boxes.yolo import list_yolo
 from weigh.data.boxes.yolo_parts import other_yaml_files, read_yaml_file, yaml_in
-from weigh.data.pictures.coco import coco_files, coco_source
+from weigh.data.pictures.coco import coco_files, coco_source, unused_coco_files
 from weigh.data.pictures.index import LISTERS, data_root, source_path
 from weigh.data.rows.folders import empty_parts
 from weigh.data.rows.listing import Listing, nothing_usable
@@ -123,6 +123,7 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
     if layouts[0].name == "COCO":
         sources = [coco_source(source.file, source.part) for source in coco_files(folder)]
         listed = list_coco_boxes(sources, folder)
+        listed.listing.problems += unused_coco_files(folder, sources)
     elif layouts[0].file is not None:
         listed = list_table_boxes(layouts[0].file, spec, data_root(spec, layouts[0].file))
     elif layouts[0].name == "Pascal VOC":

@@ -16,7 +16,7 @@ from weigh.data.masks.pairs import Pair, Pairs, pair_files
 from weigh.data.masks.raster import Raster, read_raster
 from weigh.data.masks.sources import MaskListing
 from weigh.data.pages import count_pages, page_name
-from weigh.data.pictures.coco import CocoSource, coco_sources
+from weigh.data.pictures.coco import CocoSource, coco_sources, unused_coco_files
 from weigh.data.pictures.coco import list_coco as list_pictures
 from weigh.data.pictures.tables import list_columns, picture_columns
 from weigh.data.rows.columns import nearest_columns, require_column
@@ -54,7 +54,9 @@ def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
     if not pairs.pairs:
         files = coco_sources(folder, "segmentation")
         if files:
-            return list_coco(files, folder)
+            listed = list_coco(files, folder)
+            listed.listing.problems += unused_coco_files(folder, files)
+            return listed
         raise no_masks(folder, pairs)
     listing = Listing(root=folder, problems=lonely_files(pairs))
     listing.problems += empty_parts(bare_parts(folder, depth=2), folder)

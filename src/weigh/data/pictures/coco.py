@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from weigh.data.names import compose
 from weigh.data.pictures.class_table import shifted_numbers
 from weigh.data.pictures.pairing import folder_role
-from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
+from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside, set_aside_if_any
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.rows.trees import files_in, subfolders
 from weigh.errors import DataError
@@ -25,7 +25,7 @@ from weigh.files import open_regular, read_json
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["CocoFile", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
+__all__ = ["CocoFile", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco", "unused_coco_files"]  # fmt: skip
 
 SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture
@@ -123,6 +123,11 @@ def coco_sources(folder: Path, key: str) -> list[CocoSource]:
 
 def coco_files(folder: Path) -> list[CocoSource]:
     """COCO files of a folder, of its annotations/ or of those of its parts, whatever their objects hold; not read yet."""
+    sources = _every_coco_file(folder)
+    return [source for source in sources if USUAL in source.file.stem.casefold()] or sources
+
+
+def _every_coco_file(folder: Path) -> list[CocoSource]:
     places = [(folder, "")]
     for inner in subfolders(folder):
         part, role = folder_role(inner.name)
@@ -134,8 +139,22 @@ def coco_files(folder: Path) -> list[CocoSource]:
         for file in sorted(files, key=lambda f: natural_key(f.name)) if len(files) <= MOST_FILES else ():
             if is_coco(file):
                 sources.append(CocoSource(file, _part_of(file.stem) or part or "train", None))
-    usual = [source for source in sources if USUAL in source.file.stem.casefold()]
-    return usual or sources
+    return sources
+
+
+def unused_coco_files(folder: Path, used: Iterable[CocoSource]) -> list[Problem]:
+    """A note on the COCO files of a folder that are not among those that are used."""
+    taken = {source.file for source in used}
+    left = [one.file.relative_to(folder).as_posix() for one in _every_coco_file(folder) if one.file not in taken]
+    sentence = text(
+        "COCO files of the folder that are not read with it: {n} (first: {f}).",
+        "该文件夹中未一并读取的 COCO 文件：{n} 个（第一个：{f}）。",
+    )
+    do = text(
+        "Where some are called instances, those are read, of them those with such objects. To read another one, give its path.",
+        "若有名为 instances 的文件，则只读取其中含有此类对象的文件。要读取其他文件，请直接给出其路径。",
+    )
+    return set_aside_if_any("other-files", sentence, left, do, severity="note")
 
 
 def is_coco(path: Path) -> bool:
