@@ -241,3 +241,15 @@ def test_pictures_that_were_found_by_the_end_of_their_path_are_told(tmp_path):
     assert problems["paths"].numbers == {"n": 4, "rows": 4}
     assert "instances.json" in problems["paths"].sentence.en
     assert problems["paths"].severity == "note"
+
+
+def test_a_picture_of_a_crowd_alone_is_not_one_where_all_that_is_found_is_wrong(tmp_path):
+    def change(content):
+        content["images"] += [{"id": 1000 + i, "file_name": f"{8 + i}.png", "width": 64, "height": 48} for i in (0, 1)]
+        content["annotations"].append(ONE | {"image_id": 1000, "iscrowd": 1})
+
+    for i in (8, 9):
+        paint(tmp_path / "images" / f"{i}.png", i, SIZE)
+    examples, problems = read(_changed(tmp_path, change))
+    assert len(examples) == 6
+    assert problems["no-objects"].paths == ("images/9.png",)
