@@ -255,3 +255,9 @@ def test_files_without_outlines_are_named(tmp_path):
     examples, problems = read(tmp_path)
     assert examples.path.tolist() == ["images/a.jpg"]
     assert problems["other-files"].paths == ("annotations/val.json",)
+
+
+def test_categories_without_a_pixel_are_named(tmp_path):
+    examples, problems = read(_file(tmp_path, [{"segmentation": SQUARE}]))
+    assert examples.classes == ("background", "cat")
+    assert "Classes of coco.json without a pixel: 1 of 3: dog; left out." in problems["absent-class"].sentence.en

@@ -166,9 +166,10 @@ def _count(rasters: Mapping[str, Raster], *, coloured: bool) -> _Seen:
     pixels, masks, first = Counter(), Counter(), {}
     for name, raster in rasters.items():
         for code, count in zip(codes_in(raster, coloured=coloured), raster.mask.counts, strict=True):
-            pixels[code] += count
-            masks[code] += 1
-            first.setdefault(code, name)
+            if count:  # a mask that was drawn from outlines has all codes, whether it holds them or not
+                pixels[code] += count
+                masks[code] += 1
+                first.setdefault(code, name)
     return _Seen(pixels, masks, first)
 
 
