@@ -100,6 +100,7 @@ QUESTIONS: dict[str, Text] = {
     "torn-picture": text("Do rows of one {o} contradict each other?", "同一{o}的各行是否互相矛盾？"),
     "layouts": text("Are there boxes in several layouts?", "是否有多种布局的框？"),
     "no-class": text("Are there boxes of no class?", "是否有不属于任何类别的框？"),
+    "class-without-box": text("Are there classes without a box?", "是否有没有任何框的类别？"),
     "few-pictures": text("Are there classes that cannot be judged?", "是否有无法评判的类别？"),
     "sequence": text("Are {w} frames of one sequence?", "是否有{w}属于同一序列？"),
     "sequence-leak": text("Do frames of one sequence stand in several parts?", "是否有同一序列的帧出现在多个部分中？"),

@@ -253,3 +253,10 @@ def test_a_picture_of_a_crowd_alone_is_not_one_where_all_that_is_found_is_wrong(
     examples, problems = read(_changed(tmp_path, change))
     assert len(examples) == 6
     assert problems["no-objects"].paths == ("images/9.png",)
+
+
+def test_categories_without_a_box_are_named(tmp_path):
+    examples, problems = read(write_coco(tmp_path, names=(*NAMES, "fish")))
+    assert examples.classes == NAMES
+    assert problems["class-without-box"].sentence.en == "Classes without a box: 1 of 4: fish; left out."
+    assert problems["class-without-box"].severity == "note"

@@ -19,14 +19,24 @@ from weigh.data.names import folded
 from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.kinds.boxes import BoxRow
-from weigh.language import text
+from weigh.language import first_names, text
 from weigh.problem import Problem
 
-__all__ = ["alike_names", "differing_ids", "no_boxes", "other_layouts", "same_names", "small_boxes", "without_boxes"]
+__all__ = [
+    "alike_names",
+    "differing_ids",
+    "no_boxes",
+    "other_layouts",
+    "same_names",
+    "small_boxes",
+    "unused_classes",
+    "without_boxes",
+]
 
 VANISHING = 2.0  # pixels of the shorter side in what networks see
 MANY = 0.01  # of all boxes: from so many on scores feel it
 SHOWN = 3
+NAMED = 12  # classes in a sentence
 
 
 def small_boxes(
@@ -81,6 +91,23 @@ def without_boxes(pictures: Sequence[str], targets: Sequence[BoxRow]) -> list[Pr
     )
     numbers = {"n": len(bare), "pictures": len(pictures)}
     return [Problem("no-objects", sentence, tuple(bare), severity="note", numbers=numbers)]
+
+
+def unused_classes(classes: Sequence[str], targets: Sequence[BoxRow]) -> list[Problem]:
+    """A note on the classes that a source names and of which it has no box."""
+    used = {name for row in targets for name, crowd in zip(row.names, row.boxes.crowd, strict=True) if not crowd}
+    absent = [name for name in classes if name not in used]
+    if not absent:
+        return []
+    sentence = text(
+        "Classes without a box: {k} of {n}: {l}; left out.",
+        "没有任何框的类别：{n} 个中有 {k} 个：{l}；未使用。",
+        k=len(absent),
+        n=len(classes),
+        l=first_names(absent, NAMED),
+    )
+    numbers = {"classes": len(absent), "of": len(classes)}
+    return [Problem("class-without-box", sentence, severity="note", numbers=numbers)]
 
 
 def differing_ids(ids: dict[str, dict[str, str]]) -> list[Problem]:

@@ -18,6 +18,7 @@ from weigh.data.boxes.box_words import (
     other_layouts,
     same_names,
     small_boxes,
+    unused_classes,
     without_boxes,
 )
 from weigh.data.boxes.cleaning import Cleaned, clean_boxes
@@ -87,6 +88,7 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
         frame = BOXES.resolved({}, rows_of([row.boxes for row in targets]))["frame"]
         listing.problems += small_boxes(listing.path, source.boxes, targets, cleaned, frame)
         listing.problems += without_boxes(listing.path, targets)
+        listing.problems += unused_classes(listing.classes, targets) if settled.reading is None else []
         listing.problems += same_names(source.ids)
         listing.problems += differing_ids(settled.ids | source.ids) + alike_names(targets, listing.part, settled.names)
         settled.ids |= source.ids
