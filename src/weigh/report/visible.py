@@ -8,15 +8,18 @@ names that are not UTF-8. After it: `html.py`, `terminal.py`, `markdown.py`, `ca
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 __all__ = ["visible", "visible_json", "visible_line"]
 
 # C0 without tab and newline, DEL and C1; direction marks, embeddings, overrides and isolates; line and paragraph
-# separators; invisible joiners are left alone (Persian, emoji), zero-width space and byte-order mark are not.
+# separators; invisible joiners are left alone (Persian, emoji), zero-width space and byte-order mark are not, nor what
+# else shows nothing: soft hyphen, grapheme joiner, fillers of Hangul, inherent vowels of Khmer, the Mongolian vowel separator, tags.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\uffa0\U000e0000-\U000e007f]"
 )
 
 
@@ -27,7 +30,7 @@ def visible(source: Any) -> str:
 
 def visible_json(document: str) -> str:
     """A JSON document with the same meaning in which such characters are written as `\\u202e`."""
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+    return _HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def visible_line(source: Any) -> str:

@@ -1,0 +1,46 @@
+"""The page with what is unusual: invisible characters, many classes, series and candidates, settings and times of any size."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from weigh.findings.model import Figure
+from weigh.language import Text
+from weigh.report.figures import draw_figure
+from weigh.report.visible import visible_json, visible_line
+
+TITLE = Text(en="t", zh="t")
+
+
+def drawn(kind: str, rows: list[dict], language: str = "en") -> str:
+    return str(draw_figure(Figure(kind=kind, title=TITLE, rows=rows), language))
+
+
+# ---- characters that show nothing
+
+
+@pytest.mark.parametrize(
+    ("character", "mark"),
+    [
+        ("\u00ad", "‹U+00AD›"),
+        ("\u034f", "‹U+034F›"),
+        ("\u115f", "‹U+115F›"),
+        ("\u3164", "‹U+3164›"),
+        ("\uffa0", "‹U+FFA0›"),
+        ("\U000e0041", "‹U+E0041›"),
+        ("\u200b", "‹U+200B›"),
+        ("\u200d", "\u200d"),
+    ],
+)
+def test_a_name_with_a_character_that_shows_nothing_does_not_look_like_another(character, mark):
+    assert visible_line(f"ca{character}t") == f"ca{mark}t"
+    document = json.dumps({"name": f"ca{character}t"}, ensure_ascii=False)
+    written = visible_json(document)
+    assert json.loads(written) == json.loads(document)
+    assert (character in written) == (mark == character)
+
+
+# ---- figures
