@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 
@@ -44,3 +43,18 @@ def test_a_name_with_a_character_that_shows_nothing_does_not_look_like_another(c
 
 
 # ---- figures
+
+
+def test_a_class_without_a_number_is_not_sorted_as_zero():
+    rows = [{"class": "a", "recall": None, "n": 0}, {"class": "b", "recall": 0.0, "n": 5}]
+    table = drawn("classes", rows)
+    assert '<td class="num" data-sort="">–</td>' in table
+    assert '<td class="num" data-sort="0.0">0.000<svg' in table
+
+
+def test_a_table_of_very_many_classes_is_cut_and_says_so():
+    rows = [{"class": f"c{i}", "recall": 0.5, "n": 3} for i in range(1000)]
+    table = drawn("classes", rows)
+    assert table.count('<th scope="row"') == 400
+    assert "600 more rows stand in findings.json" in table
+    assert "more rows" not in drawn("classes", rows[:400])

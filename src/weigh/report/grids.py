@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from weigh.findings.model import Figure
 from weigh.report.quantities import number
-from weigh.report.rows import field_title, isolated, join_markup, label_of, plain_label, table_of
+from weigh.report.rows import ROWS_SHOWN, field_title, isolated, join_markup, label_of, plain_label, table_of
 from weigh.report.scale import finite
 from weigh.report.visible import visible
 from weigh.report.words import RELATIONS, say
@@ -135,7 +135,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
 
 
 def draw_classes(figure: Figure, language: str) -> Markup:
-    """One row per class; every number between 0 and 1 has a bar behind it."""
+    """One row per class, of many classes the first ones; every number between 0 and 1 has a bar behind it."""
     rows: Sequence[dict[str, Any]] = figure.rows
     skip = {"class", "label", "candidate"}
     columns = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in skip]
@@ -144,7 +144,7 @@ def draw_classes(figure: Figure, language: str) -> Markup:
         Markup('<th scope="col" class="num">{}</th>').format(field_title(figure, key, language)) for key in columns
     ]
     body = []
-    for row in rows:
+    for row in rows[:ROWS_SHOWN]:
         cells = [
             Markup('<th scope="row" data-sort="{}">{}</th>').format(
                 visible(plain_label(row, language, ("class", "label", "candidate"))),
@@ -163,11 +163,13 @@ def draw_classes(figure: Figure, language: str) -> Markup:
                 ).format(round(100 * value, 1))
             )
             written = number(row.get(key)) if counted else number(value, 3)
-            cells.append(
-                Markup('<td class="num" data-sort="{}">{}{}</td>').format(repr(value or 0.0), visible(written), bar)
-            )
+            sort = "" if value is None else repr(value)  # what has no number stays below, as in other tables
+            cells.append(Markup('<td class="num" data-sort="{}">{}{}</td>').format(sort, visible(written), bar))
         body.append(Markup("<tr>{}</tr>").format(join_markup(cells)))
+    more = Markup("")
+    if len(rows) > ROWS_SHOWN:
+        more = Markup('<p class="quiet">{}</p>').format(say("more_rows", language, n=len(rows) - ROWS_SHOWN))
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="classes sortable"><caption>{title}</caption>'
-        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    ).format(title=visible(figure.title.render(language)), head=join_markup(head), body=join_markup(body))
+        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
+    ).format(title=visible(figure.title.render(language)), head=join_markup(head), body=join_markup(body), more=more)

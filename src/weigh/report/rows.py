@@ -22,6 +22,7 @@ from weigh.report.visible import visible, visible_line
 from weigh.report.words import PURPOSE, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, VALUES, say
 
 __all__ = [
+    "ROWS_SHOWN",
     "cell",
     "estimate_title",
     "field_title",
