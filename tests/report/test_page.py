@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -58,3 +59,16 @@ def test_a_table_of_very_many_classes_is_cut_and_says_so():
     assert table.count('<th scope="row"') == 400
     assert "600 more rows stand in findings.json" in table
     assert "more rows" not in drawn("classes", rows[:400])
+
+
+@pytest.mark.parametrize("kind", ["curve", "training"])
+def test_sixteen_lines_have_sixteen_marks(kind):
+    rows = [
+        {"candidate": f"m{i}", "examples": n, "epoch": n, "value": 0.5 + 0.01 * i}
+        for i in range(16)
+        for n in (100, 200)
+    ]
+    keys = re.findall(r'class="series (s\d)"><svg class="mark (\w+)"', drawn(kind, rows))
+    assert len(keys) == len(set(keys)) == 16
+    marks = re.findall(r'<g class="series (s\d)">.*?<svg class="mark (\w+)"', drawn(kind, rows))
+    assert marks == keys

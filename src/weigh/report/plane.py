@@ -13,7 +13,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from weigh.report.forest import draw_mark
-from weigh.report.rows import join_markup
+from weigh.report.rows import isolated, join_markup
 from weigh.report.scale import Scale, make_scale
 from weigh.report.visible import visible, visible_line
 
@@ -71,9 +71,8 @@ def draw_plane(
     if diagonal:
         parts.append(Markup('<line class="reference" x1="0%" y1="100%" x2="100%" y2="0%"/>'))
     for at, one in enumerate(series):
-        parts.append(
-            Markup('<g class="series s{}">{}</g>').format(at % 4, _series(one, SHAPES[at % 4], x_scale, y_scale))
-        )
+        colour, shape = _look(at)
+        parts.append(Markup('<g class="series s{}">{}</g>').format(colour, _series(one, shape, x_scale, y_scale)))
     return Markup(
         '<div class="plot plane{square}" tabindex="0" role="group" aria-label="{title}">'
         '<p class="plot-title"><b>{title}</b> {keys}</p><div class="y-title" aria-hidden="true">{y_title}</div>'
@@ -107,13 +106,19 @@ def draw_keys(titles: Sequence[str], *, diagonal_label: str = "") -> Markup:
     parts = [
         Markup(
             '<span class="key"><svg width="16" height="16" aria-hidden="true" class="series s{}">{}</svg>{}</span>'
-        ).format(at % 4, draw_mark(SHAPES[at % 4], 50, 8), visible(title))
+        ).format(colour, draw_mark(shape, 50, 8), isolated(title))
         for at, title in enumerate(titles)
         if title
+        for colour, shape in (_look(at),)
     ]
     if diagonal_label:
         parts.append(Markup('<span class="key"><i class="key-line"></i>{}</span>').format(visible(diagonal_label)))
     return Markup('<span class="keys">{}</span>').format(join_markup(parts)) if parts else Markup("")
+
+
+def _look(at: int) -> tuple[int, str]:
+    """Colour and shape of a series by its number: the first four differ in both, sixteen in one of them; then they come again."""
+    return at % 4, SHAPES[(at + at // 4) % 4]
 
 
 def _flip(scale: Scale, value: float) -> float:
