@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,12 @@ def test_reliability_rows_and_a_row_for_every_candidate():
         rows = [r for r in finding.figure.rows if r["candidate"] == candidate and r["stage"] == "before"]
         assert sum(row["n"] for row in rows) == pytest.approx(300, abs=1)
     assert [row["candidate"] for row in finding.table] == ["good", "poor"]
+
+
+def test_the_winner_is_drawn_first():
+    results = study(n=300)
+    (finding,) = find(replace(results, candidates=results.candidates[::-1]))
+    assert [finding.figure.rows[at]["candidate"] for at in (0, -1)] == ["good", "poor"]
 
 
 def test_same_records_same_finding_and_failed_runs_are_survived():

@@ -72,3 +72,14 @@ def test_sixteen_lines_have_sixteen_marks(kind):
     assert len(keys) == len(set(keys)) == 16
     marks = re.findall(r'<g class="series (s\d)">.*?<svg class="mark (\w+)"', drawn(kind, rows))
     assert marks == keys
+
+
+def test_candidates_and_pairs_that_are_not_drawn_are_counted():
+    rows = [{"candidate": f"m{i}", "stage": "before", "confidence": 0.6, "accuracy": 0.5} for i in range(9)]
+    shown = drawn("reliability", rows)
+    assert shown.count('class="plot plane square"') == 6
+    assert "3 more candidates are not drawn" in shown
+    assert "另有 3 个候选方案未画出" in drawn("reliability", rows, "zh")
+    assert "not drawn" not in drawn("reliability", rows[:6])
+    pairs = [{"candidate": "a", "other": f"m{i}", "relation": "better", "value": 0.1} for i in range(205)]
+    assert "5 more rows stand in findings.json" in drawn("differences", pairs)

@@ -92,7 +92,7 @@ def _scores(figure: Figure, language: str) -> Markup:
 def _differences(figure: Figure, language: str) -> Markup:
     """Pairs with an interval against zero, the region of practical equivalence shaded."""
     bars = []
-    for row in figure.rows[:ROWS_DRAWN]:
+    for row in figure.rows:
         label = plain_label(row, language)
         if not row.get("label") and row.get("candidate") and row.get("other"):
             label = f"{row['candidate']} − {row['other']}"
@@ -154,7 +154,8 @@ def _reliability(figure: Figure, language: str) -> Markup:
     x_key, y_key = _axes(figure, "confidence", "accuracy")
     within = [v for row in figure.rows for key in (x_key, y_key) if (v := finite(row.get(key))) is not None]
     planes, stages = [], []
-    for rows in _grouped(figure.rows, "candidate")[:PLANES_DRAWN]:
+    groups = _grouped(figure.rows, "candidate")
+    for rows in groups[:PLANES_DRAWN]:
         series = []
         for stage in _grouped(rows, "stage"):
             name = plain_label(stage[0], language, ("stage",)) if stage[0].get("stage") else ""
@@ -166,8 +167,11 @@ def _reliability(figure: Figure, language: str) -> Markup:
         titles["title"] = plain_label(rows[0], language, ("candidate",)) if rows[0].get("candidate") else ""
         planes.append(draw_plane(series, **titles, diagonal=True, within=within, keys=False))
     keys = draw_keys(stages, diagonal_label=say("diagonal", language))
-    return Markup('<p class="plot-title"><b>{}</b> {}</p><div class="planes">{}</div>').format(
-        visible(figure.title.render(language)), keys, join_markup(planes)
+    more = Markup("")
+    if len(groups) > PLANES_DRAWN:
+        more = Markup('<p class="quiet">{}</p>').format(say("more_planes", language, n=len(groups) - PLANES_DRAWN))
+    return Markup('<p class="plot-title"><b>{}</b> {}</p><div class="planes">{}</div>{}').format(
+        visible(figure.title.render(language)), keys, join_markup(planes), more
     )
 
 

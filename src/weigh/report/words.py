@@ -320,6 +320,10 @@ WORDS = {
     "more_rows": Text(
         "{n} more {n:|row stands|rows stand} in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"
     ),
+    "more_planes": Text(
+        "{n} more {n:|candidate is|candidates are} not drawn; findings.json has their numbers.",
+        "另有 {n} 个候选方案未画出，其数字见 findings.json。",
+    ),
     "next": Text("What to do next", "下一步做什么"),
     "no_headline": Text(
         "There is no verdict yet: no run has been recorded that could answer the question.",
@@ -342,7 +346,7 @@ WORDS = {
     "words_for": Text("towards “{c}”: {w}", "推向“{c}”：{w}"),
     "words_against": Text("away from “{c}”: {w}", "推离“{c}”：{w}"),
     "words_none": Text("no word taken out changed the prediction noticeably", "删去的词都没有单独明显改变预测"),
-    "texts_shown": Text("The first {n}; all {all} are listed below.", "以下为前 {n} 条，全部 {all} 条列在下面。"),
+    "texts_shown": Text("{n} of these {all} {n:|is|are} quoted here.", "这里引用其中 {n} 条，共 {all} 条。"),
     "picture_of": Text("picture {path}", "图片 {path}"),
     "picture_given": Text("labelled {given}", "标注为 {given}"),
     "picture_predicted": Text("predicted {predicted}", "预测为 {predicted}"),
@@ -350,9 +354,7 @@ WORDS = {
     "picture_confusion": Text("mostly {confusion}", "主要是{confusion}"),
     "picture_mistakes": Text("{mistakes}", "{mistakes}"),
     "picture_suspected": Text("{suspected}", "{suspected}"),
-    "pictures_shown": Text(
-        "Pictures of the first {n}; all {all} are listed below.", "显示前 {n} 个的图片；全部 {all} 个列在下面。"
-    ),
+    "pictures_shown": Text("Pictures of {n} of these {all}.", "显示其中 {n} 个的图片，共 {all} 个。"),
     "problems": Text("Problems with the data", "数据中的问题"),
     "question": Text("Question", "问题"),
     "references": Text("References", "参考文献"),

@@ -56,7 +56,7 @@ def find(results: Results) -> list[Finding]:
     common = {
         "kind": "calibration",
         "claim": "these_models",
-        "figure": _figure(results, described),
+        "figure": _figure(results, described, evidence.winner),
         "table": rows,
         "references": REFERENCES,
     }
@@ -358,7 +358,9 @@ def _row(results: Results, name: str, described: Described) -> dict:
     }
 
 
-def _figure(results: Results, described: dict[str, Described]) -> Figure:
+def _figure(results: Results, described: dict[str, Described], winner: str | None) -> Figure:
+    """The winner, about whom the sentence is, stands first: of many candidates only the first are drawn."""
+    drawn = sorted(described.items(), key=lambda one: one[0] != winner)
     rows = [
         {
             "candidate": results.candidate(name).label,
@@ -367,7 +369,7 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
             "accuracy": round(bar.accuracy, 4),
             "n": round(bar.n, 1),
         }
-        for name, candidate in described.items()
+        for name, candidate in drawn
         for stage, measured in (("before", candidate.before), ("after", candidate.after))[
             : 2 if candidate.scaled else 1
         ]
