@@ -7,9 +7,11 @@ import re
 
 import pytest
 
-from weigh.findings.model import Figure
+from tests.report.reading import PageText
+from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.language import Text
 from weigh.report.figures import draw_figure
+from weigh.report.html import render_html
 from weigh.report.visible import visible_json, visible_line
 
 TITLE = Text(en="t", zh="t")
@@ -83,3 +85,41 @@ def test_candidates_and_pairs_that_are_not_drawn_are_counted():
     assert "not drawn" not in drawn("reliability", rows[:6])
     pairs = [{"candidate": "a", "other": f"m{i}", "relation": "better", "value": 0.1} for i in range(205)]
     assert "5 more rows stand in findings.json" in drawn("differences", pairs)
+
+
+def test_the_count_of_pictures_is_true_where_one_is_missing():
+    finding = Finding(
+        id="e",
+        kind="errors",
+        question=TITLE,
+        verdict="yes",
+        sentence=TITLE,
+        examples=["a.jpg", "b.jpg", "c.jpg"],
+    )
+    file = FindingsFile(study={}, findings=[finding])
+    page = render_html(
+        file, None, language="en", picture=lambda path: None if path == "b.jpg" else b"\xff\xd8\xff" + bytes(50)
+    )
+    words = "".join(PageText(page).text)
+    assert page.count("<img ") == 2
+    assert "Pictures of 2 of these 3." in words
+
+
+def pairs(n: int) -> list[dict]:
+    return [
+        {"candidate": f"m{i}", "other": f"m{j}", "relation": "better", "value": 0.1}
+        for i in range(n)
+        for j in range(i + 1, n)
+    ]
+
+
+def test_the_relations_of_many_candidates_can_be_read_without_seeing_signs():
+    table = drawn("matrix", pairs(16))
+    assert '<span class="unseen">better 0.100</span>' in table
+    assert '<span class="unseen">worse -0.100</span>' in table
+    assert '<span class="unseen">更好 0.100</span>' in drawn("matrix", pairs(16), "zh")
+
+
+def test_the_caption_of_relations_ends_its_sentences_as_its_language_does():
+    assert "<caption>t. Read a row" in drawn("matrix", pairs(3))
+    assert "<caption>t。每行" in drawn("matrix", pairs(3), "zh")

@@ -111,8 +111,13 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
             shown = "" if value is None else number(value, digits_that_show([value], 3 if abs(value) < 1 else 1))
             if len(names) > CANDIDATES_SHOWN:
                 cells.append(
-                    Markup('<td class="relation {}" title="{} {}"><span aria-hidden="true">{}</span></td>').format(
-                        relation if relation in RELATIONS else "", word, shown, SIGNS.get(relation, "")
+                    Markup(
+                        '<td class="relation {kind}" title="{words}"><span aria-hidden="true">{sign}</span>'
+                        '<span class="unseen">{words}</span></td>'
+                    ).format(
+                        kind=relation if relation in RELATIONS else "",
+                        words=f"{word} {shown}".rstrip(),
+                        sign=SIGNS.get(relation, ""),
                     )
                 )
                 continue
@@ -123,10 +128,11 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
             )
         body.append(Markup("<tr>{}</tr>").format(join_markup(cells)))
     return Markup(
-        '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="matrix"><caption>{title}. {how}</caption>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="matrix"><caption>{title}{stop}{how}</caption>'
         '<thead><tr><th scope="col"><span class="unseen">{candidate}</span></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     ).format(
         title=visible(figure.title.render(language)),
+        stop=". " if language == "en" else say("stop", language),
         how=say("matrix_how", language),
         candidate=field_title(figure, "candidate", language),
         head=head,
