@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.language import Text
 from weigh.report.figures import draw_figure
 from weigh.report.html import render_html
+from weigh.report.rows import written_value
 from weigh.report.visible import visible_json, visible_line
 
 TITLE = Text(en="t", zh="t")
@@ -123,3 +125,33 @@ def test_the_relations_of_many_candidates_can_be_read_without_seeing_signs():
 def test_the_caption_of_relations_ends_its_sentences_as_its_language_does():
     assert "<caption>t. Read a row" in drawn("matrix", pairs(3))
     assert "<caption>t。每行" in drawn("matrix", pairs(3), "zh")
+
+
+# ---- numbers
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "written"),
+    [
+        ("learning_rate", 0.00073, "0.00073"),
+        ("learning_rate", 5e-05, "5e-05"),
+        ("weight_decay", 0.0005, "0.0005"),
+        ("weight_decay", 0.0, "0"),
+        ("share", 0.0123, "0.012"),
+    ],
+)
+def test_settings_in_tables_are_written_as_in_sentences(key, value, written):
+    assert written_value(key, value, "en") == written
+
+
+def test_long_times_are_written_without_a_power_of_ten():
+    finding = Finding(
+        id="x",
+        kind="inner-choice",
+        question=TITLE,
+        verdict="yes",
+        sentence=TITLE,
+        measured={"seconds": 12345.67, "share": 0.1234, "gain": -0.0, "lost": math.nan},
+    )
+    page = render_html(FindingsFile(study={}, findings=[finding]), None, language="en", picture=None)
+    assert re.findall(r"<dd>([^<]*)</dd>", page)[:4] == ["0", "–", "12346", "0.1234"]

@@ -28,7 +28,7 @@ from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.gallery import PICTURES_SHOWN, Gallery, caption_of, rows_by_path
 from weigh.report.methods import method_in_words
 from weigh.report.pictures import Album
-from weigh.report.quantities import quantity, show_estimate
+from weigh.report.quantities import number, quantity, show_estimate
 from weigh.report.quotes import Quotation, Quotes
 from weigh.report.rows import cell, estimate_title, field_title, isolated, setting_in_words, table_of
 from weigh.report.runs import run_rows
@@ -322,8 +322,8 @@ def _written(value: Any) -> str:
         return " · ".join(f"{visible_line(key)}: {_written(entry)}" for key, entry in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(_written(entry) for entry in value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
+    if isinstance(value, float):  # no power of ten for the seconds of three hours
+        return f"{value or 0.0:.4g}" if abs(value) < 9999.5 else number(value)
     return visible_line(value)
 
 

@@ -38,6 +38,7 @@ __all__ = [
 LABELS = ("label", "candidate", "class", "slice", "group", "source", "name", "stage", "block", "variant", "x")
 ROWS_SHOWN = 400
 COUNTED = ("macs", "parameters", "n_parameters")
+SETTINGS = ("learning_rate", "weight_decay")  # written as in sentences: with three decimals 0.0007 would be 0.001
 PROBABLE = ("p_best",)
 _INTERVAL = re.compile(r"-?[\d.]+ \[.*\]|-?[\d.]+")
 
@@ -83,6 +84,8 @@ def written_value(key: str, value: Any, language: str) -> str:
         return quantity(value, "bytes", language)
     if finite(value) is not None and key in COUNTED:
         return short_count(value)
+    if finite(value) is not None and key in SETTINGS:
+        return f"{value:g}"
     if finite(value) is not None and key in PROBABLE:
         return probability(value)
     return show_value(value)
