@@ -9,12 +9,15 @@ import re
 import pytest
 
 from tests.report.reading import PageText
+from weigh.findings.amounts import amount
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.language import Text
 from weigh.report.figures import draw_figure
 from weigh.report.html import render_html
+from weigh.report.quantities import show_estimate
 from weigh.report.rows import written_value
 from weigh.report.visible import visible_json, visible_line
+from weigh.stats.estimate import Estimate
 
 TITLE = Text(en="t", zh="t")
 
@@ -155,3 +158,13 @@ def test_long_times_are_written_without_a_power_of_ten():
     )
     page = render_html(FindingsFile(study={}, findings=[finding]), None, language="en", picture=None)
     assert re.findall(r"<dd>([^<]*)</dd>", page)[:4] == ["0", "–", "12346", "0.1234"]
+
+
+@pytest.mark.parametrize("unit", ["points", "nats", "label units", "squared label units", "objects"])
+@pytest.mark.parametrize(
+    ("value", "low", "high"), [(12.3456, 11.0, 14.25), (0.5, 0.0003, 1.0), (1234.56, None, None), (3.0, -2.0, 8.0)]
+)
+def test_a_number_is_written_as_in_the_sentence(unit, value, low, high):
+    estimate = Estimate(value=value, low=low, high=high, unit=unit)
+    for language in ("en", "zh"):
+        assert show_estimate(estimate, language) == amount(estimate).render(language)

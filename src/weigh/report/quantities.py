@@ -10,11 +10,13 @@ from typing import Any
 
 from weigh.language import unsigned_zero
 from weigh.report.words import UNITS, unit_word
+from weigh.stats.estimate import UNITS as METRIC_UNITS
 from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["number", "probability", "quantity", "short_count", "show_estimate", "show_value"]
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
+_DECIMALS = {"score": 3, **dict.fromkeys(METRIC_UNITS, 3), "points": 1}  # as in sentences (`findings/amounts.py`)
 
 
 def number(value: Any, digits: int | None = None) -> str:
@@ -52,9 +54,9 @@ def quantity(value: Any, unit: str, language: str) -> str:
         if abs(value) < 1:
             return f"{number(value * 1000, 1)} ms"
         return f"{number(value, 1)} s" if abs(value) < 120 else f"{number(value / 60, 1)} min"
+    shown = number(value, _DECIMALS.get(unit))
     if unit == "score":
-        return number(value, 3)
-    shown = number(value, 1) if unit == "points" else number(value)
+        return shown
     word = "" if unit in ("1", "") else unit_word(unit, shown, language)
     return f"{shown} {word}".rstrip()
 
@@ -81,7 +83,7 @@ def show_estimate(estimate: Estimate, language: str) -> str:
     if estimate.unit in ("bytes", "seconds"):
         low, high = (quantity(end, estimate.unit, language) for end in (estimate.low, estimate.high))
         return f"{quantity(estimate.value, estimate.unit, language)} [{low}, {high}]"
-    digits = {"score": 3, "points": 1}.get(estimate.unit)
+    digits = _DECIMALS.get(estimate.unit)
     more = digits if digits is None else digits_that_show((estimate.low, estimate.high), digits)
     interval = f"[{number(estimate.low, more)}, {number(estimate.high, more)}]"
     if more == digits:
