@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tests.report.reading import PageText
+from tests.report.test_browser import opened
 from weigh.findings.amounts import amount
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.language import Text
@@ -168,3 +169,42 @@ def test_a_number_is_written_as_in_the_sentence(unit, value, low, high):
     estimate = Estimate(value=value, low=low, high=high, unit=unit)
     for language in ("en", "zh"):
         assert show_estimate(estimate, language) == amount(estimate).render(language)
+
+
+# ---- in a browser
+
+
+def test_paper_shows_what_a_screen_scrolls(browser, reports):
+    with opened(browser, reports["en"], scheme="dark") as (page, _):
+        page.emulate_media(media="print", color_scheme="dark")
+        heights = page.evaluate(
+            "[...document.querySelectorAll('.long .scroll, .quotes, .files')].map((e) => getComputedStyle(e).maxHeight)"
+        )
+        assert heights
+        assert set(heights) == {"none"}
+        mark = "getComputedStyle(document.documentElement).getPropertyValue('--mark-4').trim()"
+        assert page.evaluate(mark) == "#a3487f"
+
+
+def test_a_name_without_blanks_fits_on_a_phone(browser, tmp_path):
+    name = "x" * 150
+    rows = [{"candidate": name, "examples": n, "value": 0.5} for n in (100, 200)]
+    finding = Finding(
+        id="curve",
+        kind="curve",
+        question=Text(en=f"Would more examples help {name}?", zh="?"),
+        verdict="yes",
+        sentence=TITLE,
+        figure=Figure(kind="curve", title=TITLE, rows=[*rows, *(row | {"candidate": "b"} for row in rows)]),
+    )
+    path = tmp_path / "report.html"
+    page = render_html(FindingsFile(study={}, findings=[finding]), None, language="en", picture=None)
+    path.write_text(page, encoding="utf-8")
+    with opened(browser, path, 375) as (shown, _):
+        assert shown.evaluate("document.documentElement.scrollWidth") == 375
+
+
+def test_a_number_with_a_long_unit_may_wrap_on_a_phone(browser, reports):
+    for width, space in ((375, "normal"), (1280, "nowrap")):
+        with opened(browser, reports["en"], width) as (page, _):
+            assert page.evaluate("getComputedStyle(document.querySelector('.nowrap')).whiteSpace") == space
