@@ -15,6 +15,7 @@ from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.language import Text
 from weigh.report.figures import draw_figure
 from weigh.report.html import render_html
+from weigh.report.markdown import render_markdown
 from weigh.report.quantities import show_estimate
 from weigh.report.rows import written_value
 from weigh.report.visible import visible_json, visible_line
@@ -169,6 +170,20 @@ def test_a_number_is_written_as_in_the_sentence(unit, value, low, high):
     estimate = Estimate(value=value, low=low, high=high, unit=unit)
     for language in ("en", "zh"):
         assert show_estimate(estimate, language) == amount(estimate).render(language)
+
+
+# ---- Markdown
+
+
+def test_columns_have_the_titles_of_their_figure():
+    fields = {"value": Text(en="lead in accuracy", zh="准确率上的领先幅度")}
+    figure = Figure(kind="differences", title=TITLE, rows=[{"candidate": "a", "value": 0.1}], fields=fields)
+    finding = Finding(
+        id="c", kind="comparison", question=TITLE, verdict="yes", sentence=TITLE, figure=figure, claim="this_data"
+    )
+    file = FindingsFile(study={}, findings=[finding])
+    assert "| candidate | lead in accuracy |" in render_markdown(file, language="en")
+    assert "| 候选方案 | 准确率上的领先幅度 |" in render_markdown(file, language="zh")
 
 
 # ---- in a browser

@@ -106,7 +106,7 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
         lines.append(f"- {name}{colon}**{outcome}**{detail}")
     if lines[-1]:
         lines.append("")
-    lines += _table(finding.table or _summary_rows(finding.figure), language)
+    lines += _table(finding.table or _summary_rows(finding.figure), language, finding.figure)
     if finding.examples:
         shown = [f"`{visible_line(path).replace('`', chr(39))}`" for path in finding.examples[:FILES_SHOWN]]
         more = len(finding.examples) - len(shown)
@@ -129,11 +129,11 @@ def _summary_rows(figure: Figure | None) -> list[dict[str, Any]]:
     return [row for row in figure.rows if row.get("fold") is None] if figure else []
 
 
-def _table(rows: Sequence[dict[str, Any]], language: str) -> list[str]:
+def _table(rows: Sequence[dict[str, Any]], language: str, figure: Figure | None) -> list[str]:
     if not rows:
         return []
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    titles = [_text(field_title(None, key, language)) for key in columns]
+    titles = [_text(field_title(figure, key, language)) for key in columns]
     lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(columns)}"]
     lines += [
         f"| {' | '.join(_text(written_value(key, row.get(key), language)) for key in columns)} |"
