@@ -167,6 +167,7 @@ def test_no_english_word_stands_in_the_chinese_report(name):
         ("power laws with exponents from -1 to 2.5, weighted by their fit", "-1 到 2.5"),
         ("paired influence of each on the difference over groups, simultaneous over all pairs", "按组"),
         ("no interval: fewer than 10 independent examples", "独立样本太少"),
+        ("Kish's design effect of sets of copies", "副本组的设计效应"),
     ],
 )
 def test_methods_are_written_in_chinese_with_their_numbers(method, chinese):

@@ -78,6 +78,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"squared sums of groups against sums of squares, delta method", "组内和的平方与平方和之比，delta 法"),
     (r"examples divided by the design effect", "样本数除以设计效应"),
     (r"square root of the design effect", "设计效应的平方根"),
+    (r"Kish's design effect of sets of copies", "副本组的设计效应"),
     (r"permutation within classes, where examples have one", "类内置换检验（样本有类别时）"),
     (r"analysis of variance, generalised pivotal quantities", "方差分析，广义枢轴量"),
     (r"power laws with exponents from (-?[\d.]+) to ([\d.]+), weighted by their fit", "指数从 {0} 到 {1} 的幂律，按拟合优度加权"),
