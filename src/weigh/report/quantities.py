@@ -9,14 +9,14 @@ import math
 from typing import Any
 
 from weigh.language import unsigned_zero
-from weigh.report.words import UNITS, unit_word
+from weigh.report.words import unit_word
 from weigh.stats.estimate import UNITS as METRIC_UNITS
 from weigh.stats.estimate import Estimate, digits_that_show, with_digits
 
 __all__ = ["number", "probability", "quantity", "short_count", "show_estimate", "show_value"]
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
-_DECIMALS = {"score": 3, **dict.fromkeys(METRIC_UNITS, 3), "points": 1}  # as in sentences (`findings/amounts.py`)
+_DECIMALS = {"score": 3, **dict.fromkeys(METRIC_UNITS, 3), "points": 1}
 
 
 def number(value: Any, digits: int | None = None) -> str:
@@ -54,11 +54,18 @@ def quantity(value: Any, unit: str, language: str) -> str:
         if abs(value) < 1:
             return f"{number(value * 1000, 1)} ms"
         return f"{number(value, 1)} s" if abs(value) < 120 else f"{number(value / 60, 1)} min"
-    shown = number(value, _DECIMALS.get(unit))
-    if unit == "score":
-        return shown
-    word = "" if unit in ("1", "") else unit_word(unit, shown, language)
+    return _with_unit(number(value, _decimals(unit, value)), unit, language)
+
+
+def _with_unit(shown: str, unit: str, language: str) -> str:
+    word = "" if unit in ("score", "1", "") else unit_word(unit, shown, language)
     return f"{shown} {word}".rstrip()
+
+
+def _decimals(unit: str, *values: float | None) -> int | None:
+    """As in sentences (`findings/amounts.py`); None, three significant digits, where errors on a small scale would all be written as 0."""
+    size = max(abs(value) for value in values if value is not None)
+    return None if unit in METRIC_UNITS and unit != "points" and 0 < size < 0.0005 else _DECIMALS.get(unit)
 
 
 def probability(value: float) -> str:
@@ -83,13 +90,10 @@ def show_estimate(estimate: Estimate, language: str) -> str:
     if estimate.unit in ("bytes", "seconds"):
         low, high = (quantity(end, estimate.unit, language) for end in (estimate.low, estimate.high))
         return f"{quantity(estimate.value, estimate.unit, language)} [{low}, {high}]"
-    digits = _DECIMALS.get(estimate.unit)
+    digits = _decimals(estimate.unit, estimate.value, estimate.low, estimate.high)
     more = digits if digits is None else digits_that_show((estimate.low, estimate.high), digits)
     interval = f"[{number(estimate.low, more)}, {number(estimate.high, more)}]"
-    if more == digits:
-        return f"{quantity(estimate.value, estimate.unit, language)} {interval}"
-    unit = UNITS[estimate.unit].render(language) if estimate.unit in UNITS else ""
-    return f"{number(estimate.value, more)} {unit}".rstrip() + f" {interval}"
+    return f"{_with_unit(number(estimate.value, more), estimate.unit, language)} {interval}"
 
 
 def show_value(value: Any) -> str:

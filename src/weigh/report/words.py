@@ -21,7 +21,6 @@ __all__ = [
     "RELATIONS",
     "SECTIONS",
     "STAGES",
-    "UNITS",
     "VALUES",
     "VALUE_KEYS",
     "VERDICTS",
