@@ -16,8 +16,9 @@ from weigh.language import Text
 from weigh.report.figures import draw_figure
 from weigh.report.html import render_html
 from weigh.report.markdown import render_markdown
-from weigh.report.quantities import show_estimate
+from weigh.report.quantities import quantity, show_estimate
 from weigh.report.rows import written_value
+from weigh.report.scale import make_scale
 from weigh.report.visible import visible_json, visible_line
 from weigh.stats.estimate import Estimate
 
@@ -132,6 +133,16 @@ def test_the_caption_of_relations_ends_its_sentences_as_its_language_does():
     assert "<caption>t。每行" in drawn("matrix", pairs(3), "zh")
 
 
+@pytest.mark.parametrize("low", [1e-6, 1e-13, 1e-18, 1e-250, 1e-320, 1e-322, 5e-324])
+@pytest.mark.parametrize("factor", [1, 2, 20])
+def test_ticks_of_tiny_numbers_stand_on_the_axis(low, factor):
+    scale = make_scale([low, factor * low], log=False)
+    if low > 1e-300:
+        assert all(scale.low <= tick <= scale.high for tick in scale.ticks)
+        assert len(set(scale.ticks)) == len(scale.ticks) > 1
+        assert len({scale.tick_label(tick) for tick in scale.ticks}) > 1
+
+
 # ---- numbers
 
 
@@ -170,6 +181,12 @@ def test_a_number_is_written_as_in_the_sentence(unit, value, low, high):
     estimate = Estimate(value=value, low=low, high=high, unit=unit)
     for language in ("en", "zh"):
         assert show_estimate(estimate, language) == amount(estimate).render(language)
+
+
+def test_errors_on_a_small_scale_are_not_written_as_nothing():
+    small = Estimate(value=3e-9, low=2e-9, high=4e-9, unit="squared label units")
+    assert show_estimate(small, "en") == "3.0e-09 squared units of the label [2.0e-09, 4.0e-09]"
+    assert quantity(3e-9, "label units", "en") == "3.0e-09 units of the label"
 
 
 # ---- Markdown

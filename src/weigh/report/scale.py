@@ -90,11 +90,13 @@ def _digits(low: float, high: float) -> int | None:
 
 def _ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
     """Round numbers at round distances: of 1, 2, 2.5 and 5 times a power of ten what gives nearest to `wanted`."""
-    base = 10.0 ** math.floor(math.log10((high - low) / wanted))
+    least = math.ulp(0.0)  # the smallest number above 0
+    power = math.floor(math.log10(max((high - low) / wanted, least)))
+    base = max(10.0**power, least)
     choices = []
     for step in (base * m for m in (1, 2, 2.5, 5, 10)):
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        choices.append(tuple(round(k * step, 12) for k in range(first, last + 1)))
+        choices.append(tuple(round(k * step, max(12, 2 - power)) for k in range(first, last + 1)))
     return min(choices, key=lambda ticks: abs(len(ticks) - wanted))
 
 
