@@ -189,6 +189,15 @@ def test_errors_on_a_small_scale_are_not_written_as_nothing():
     assert quantity(3e-9, "label units", "en") == "3.0e-09 units of the label"
 
 
+# ---- the keyboard
+
+
+def test_lists_that_scroll_can_be_reached():
+    finding = Finding(id="e", kind="errors", question=TITLE, verdict="yes", sentence=TITLE, examples=["a.jpg"])
+    page = render_html(FindingsFile(study={}, findings=[finding]), None, language="en", picture=None)
+    assert '<ul class="files" tabindex="0">' in page
+
+
 # ---- Markdown
 
 
