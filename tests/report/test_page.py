@@ -113,6 +113,18 @@ def test_the_count_of_pictures_is_true_where_one_is_missing():
     assert "Pictures of 2 of these 3." in words
 
 
+def test_the_page_says_where_it_has_no_room_for_pictures():
+    def words(examples: int) -> str:
+        names = [f"{i}.jpg" for i in range(examples)]
+        finding = Finding(id="e", kind="errors", question=TITLE, verdict="yes", sentence=TITLE, examples=names)
+        file = FindingsFile(study={}, findings=[finding])
+        page = render_html(file, None, language="en", picture=lambda _: b"\xff\xd8\xff" + bytes(150_000))
+        return "".join(PageText(page).text)
+
+    assert "no room for more of these pictures" not in words(14)
+    assert "no room for more of these pictures" in words(24)
+
+
 def pairs(n: int) -> list[dict]:
     return [
         {"candidate": f"m{i}", "other": f"m{j}", "relation": "better", "value": 0.1}

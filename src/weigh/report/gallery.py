@@ -50,10 +50,11 @@ class Gallery:
     def __init__(self, results: Results | None, album: Album, language: str) -> None:
         self._results, self._album, self._language = results, album, language
         self._kept: dict[str, dict[int, Any]] = {}
+        self._cut: set[str] = set()  # ids of findings
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Captioned from the finding's rows where these name the file."""
-        rows, shown = rows_by_path(finding), []
+        rows, shown, refused = rows_by_path(finding), [], self._album.refused
         for path in finding.examples[:PICTURES_SHOWN]:
             panes = self._panes(finding, path)
             uri = None if panes else self._album.uri(path)
@@ -63,7 +64,13 @@ class Gallery:
             name = say("picture_of", self._language, path=visible_line(path))
             alt = (", " if self._language == "en" else "，").join([name, *parts])
             shown.append(Thumbnail(path, uri, alt, " · ".join(parts), panes))
+        if self._album.refused > refused:
+            self._cut.add(finding.id)
         return shown
+
+    def cut(self, finding: Finding) -> bool:
+        """Whether the page had no room for some of its pictures; known once `thumbnails` was asked."""
+        return finding.id in self._cut
 
     def legend(self, finding: Finding) -> list[Swatch]:
         """The colours of what is drawn beside the pictures of a finding, the largest first."""

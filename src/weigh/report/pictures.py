@@ -24,6 +24,7 @@ class Album:
     def __init__(self, picture: PictureOf | None, budget: int = BUDGET) -> None:
         self._picture, self._left = picture, budget
         self._known: dict[str, bytes | None] = {}
+        self.refused = 0  # pictures that found no room
 
     def uri(self, path: str) -> str | None:
         """`data:image/jpeg;base64,…`, or None where there is no picture, it is not one, or the budget is spent."""
@@ -41,7 +42,10 @@ class Album:
     def embed(self, content: bytes) -> str | None:
         """The address (`uri`) of a picture that was drawn for the page, from its bytes; None where the budget is spent."""
         uri = _encode(content)
-        if uri is None or len(uri) > self._left:
+        if uri is None:
+            return None
+        if len(uri) > self._left:
+            self.refused += 1
             return None
         self._left -= len(uri)
         return uri

@@ -328,6 +328,7 @@ WORDS = {
         "There is no verdict yet: no run has been recorded that could answer the question.",
         "尚无结论：还没有可以回答这个问题的运行记录。",
     ),
+    "no_room": Text("This page has no room for more of these pictures.", "本页已放不下更多这样的图片。"),
     "nothing_to_conclude": Text("Nothing yet.", "暂无。"),
     "other_language": Text("中文版：report.zh.html", "English version: report.html"),
     "lines": Text("Examples concerned", "涉及的样本"),
