@@ -16,7 +16,7 @@ from tests.findings.planted_masks import (
     wrong_masks,
 )
 from tests.findings.reading import by_id, check
-from weigh.findings.errors import hardest
+from weigh.findings.errors import hardest, pixels
 from weigh.findings.performance import headline
 from weigh.kinds.base import rows_of
 from weigh.kinds.label_map import LabelMap
@@ -50,6 +50,17 @@ def test_a_planted_confusion_is_named_with_its_share(share, repeats):
     assert "“sign”" in found.sentence.zh
     assert found.table[0]["given"] == "sign"
     assert next(row["n"] for row in found.figure.rows if (row["given"], row["predicted"]) == ("sign", "pole")) > 0
+
+
+def test_pixels_in_thousands_keep_their_shares(monkeypatch):
+    """2,400 of 8,000 pixels stood as 2 of 8, a quarter."""
+    monkeypatch.setattr(pixels, "MANY_PIXELS", 0.0)
+    found = found_in(planted_study(halves_confused(0.3)))["errors:confusions"]
+    assert found.figure.title.en == "Pixels, in thousands"
+    n = {(row["given"], row["predicted"]): row["n"] for row in found.figure.rows}
+    assert sum(n.values()) == pytest.approx(16)
+    of_signs = sum(number for (given, _), number in n.items() if given == "sign")
+    assert 100 * n["sign", "pole"] / of_signs == pytest.approx(found.estimates["sign → pole"].value, abs=0.5)
 
 
 def test_where_nothing_is_confused_no_pair_is_claimed():

@@ -142,7 +142,7 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
             n=NONE,
         ),
         rows=[
-            {"given": classes[a], "predicted": classes[b], "n": round(cells[a, b] / repeats, 1)}
+            {"given": classes[a], "predicted": classes[b], "n": round(cells[a, b] / repeats, 3)}
             for a in types
             for b in types
             if (a, b) != (-1, -1) and (cells[a, b] or len(types) <= ALL_PAIRS)

@@ -201,12 +201,12 @@ def _confusions(reader: str, sentence: Text, estimates: dict[str, Estimate], ver
 
 
 def _matrix(totals: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Pixels in thousands where there are many."""
+    """Pixels in thousands where there are many; not rounded to whole ones, as the page writes shares of them."""
     large = float(totals.sum()) > MANY_PIXELS
     title = text("Pixels, in thousands", "像素数（千）") if large else text("Pixels", "像素数")
-    shown = np.round(totals / (1000 if large else 1)).astype(np.int64)
+    shown = totals / (1000 if large else 1)
     rows = [
-        {"given": classes[a], "predicted": classes[b], "n": int(shown[a, b])}
+        {"given": classes[a], "predicted": classes[b], "n": round(float(shown[a, b]), 3)}
         for a in range(len(classes))
         for b in range(len(classes))
     ]

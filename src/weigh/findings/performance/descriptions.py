@@ -176,7 +176,7 @@ def _of_confusions(
     shown = {(int(i), int(j)): float(value) for i, j, value in zip(*find(mean), strict=True)}
     if len(classes) <= 12:  # then pairs that were never confused are shown too
         shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}
-    rows = [{"given": classes[i], "predicted": classes[j], "n": round(v, 1)} for (i, j), v in sorted(shown.items())]
+    rows = [{"given": classes[i], "predicted": classes[j], "n": round(v, 3)} for (i, j), v in sorted(shown.items())]
     return Finding(
         id="performance:confusion",
         kind="performance",
