@@ -19,6 +19,7 @@ from weigh.report.markdown import render_markdown
 from weigh.report.quantities import quantity, show_estimate
 from weigh.report.rows import written_value
 from weigh.report.scale import make_scale
+from weigh.report.story import tell
 from weigh.report.visible import visible_json, visible_line
 from weigh.stats.estimate import Estimate
 
@@ -208,6 +209,32 @@ def test_lists_that_scroll_can_be_reached():
     finding = Finding(id="e", kind="errors", question=TITLE, verdict="yes", sentence=TITLE, examples=["a.jpg"])
     page = render_html(FindingsFile(study={}, findings=[finding]), None, language="en", picture=None)
     assert '<ul class="files" tabindex="0">' in page
+
+
+# ---- the opening lists
+
+
+@pytest.mark.parametrize("n", [8, 12])
+@pytest.mark.parametrize("verdict", ["yes", "undecided"])
+def test_conclusions_and_limits_that_are_not_listed_are_counted(n, verdict):
+    findings = [
+        Finding(
+            id=f"s{i}",
+            kind="slices",
+            question=TITLE,
+            verdict=verdict,
+            sentence=Text(en=f"Sentence {i}.", zh=f"第 {i} 句。"),
+            severity="evidence",
+            claim="this_data",
+        )
+        for i in range(n)
+    ]
+    story = tell(FindingsFile(study={}, findings=findings))
+    points = story.may if verdict == "yes" else story.may_not
+    assert [point.sentence.en for point in points[:8]] == [f"Sentence {i}." for i in range(8)]
+    more = [point.sentence for point in points if "more, in the evidence" in point.sentence.en]
+    assert [sentence.en for sentence in more] == (["There are 4 more, in the evidence of the report."] if n > 8 else [])
+    assert all("另有 4 条" in sentence.zh for sentence in more)
 
 
 # ---- Markdown

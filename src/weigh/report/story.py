@@ -189,7 +189,16 @@ def _may(evidence: list[Finding]) -> tuple[Point, ...]:
             ("performance", "comparison").index(f.kind) if f.kind in ("performance", "comparison") else 2,
         )
     )
-    return tuple(Point(f.sentence, f) for f in chosen[:LIMIT])
+    return _first([Point(f.sentence, f) for f in chosen])
+
+
+def _first(points: list[Point]) -> tuple[Point, ...]:
+    """As many as are read in full, and how many more there are."""
+    more = len(points) - LIMIT
+    if more <= 0:
+        return tuple(points)
+    rest = text("There {n:|is|are} {n} more, in the evidence of the report.", "另有 {n} 条，见报告中的证据。", n=more)
+    return (*points[:LIMIT], Point(rest))
 
 
 def _decided(finding: Finding) -> bool:
@@ -221,7 +230,6 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
             if assumption.outcome in HELD_BACK and assumption.name.en not in seen:
                 seen.add(assumption.name.en)
                 points.append(Point(_doubt(assumption), finding))
-    points = points[:LIMIT]
     claims, others = {f.claim for f in everything}, study.get("origin", "study") == "models"
     missing = []
     about_test = [f for f in everything if f.kind == "generalisation"]
@@ -232,7 +240,7 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
         missing.append("missing_claim_test_waits" if tested else read)
     if "new_data" not in claims:
         missing.append("missing_claim_recipes" if others else "missing_claim_new_data")
-    return (*points, *(Point(WORDS[word]) for word in missing if everything))
+    return (*_first(points), *(Point(WORDS[word]) for word in missing if everything))
 
 
 def _doubt(assumption: Assumption) -> Text:
