@@ -7,6 +7,7 @@ import math
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.report.reading import PageText
 from tests.report.test_browser import opened
@@ -249,6 +250,14 @@ def test_columns_have_the_titles_of_their_figure():
     file = FindingsFile(study={}, findings=[finding])
     assert "| candidate | lead in accuracy |" in render_markdown(file, language="en")
     assert "| 候选方案 | 准确率上的领先幅度 |" in render_markdown(file, language="zh")
+
+
+def test_names_of_files_with_backticks_are_written_as_they_are():
+    names = ["a`b.jpg", "`` `c`` d.jpg", "`", "plain.jpg"]
+    finding = Finding(id="e", kind="errors", question=TITLE, verdict="yes", sentence=TITLE, examples=names)
+    written = render_markdown(FindingsFile(study={}, findings=[finding]), language="en")
+    page = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(written)
+    assert re.findall("<code>(.*?)</code>", page) == names
 
 
 # ---- in a browser

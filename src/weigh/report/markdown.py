@@ -108,7 +108,7 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
         lines.append("")
     lines += _table(finding.table or _summary_rows(finding.figure), language, finding.figure)
     if finding.examples:
-        shown = [f"`{visible_line(path).replace('`', chr(39))}`" for path in finding.examples[:FILES_SHOWN]]
+        shown = [_code(visible_line(path)) for path in finding.examples[:FILES_SHOWN]]
         more = len(finding.examples) - len(shown)
         tail = f"{comma}{say('files_more', language, n=more)}" if more else ""
         lines += [f"{say('examples', language)}{colon}{comma.join(shown)}{tail}", ""]
@@ -117,6 +117,13 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
     if finding.references:
         lines += [f"{say('references', language)}{colon}{semicolon.join(_text(r) for r in finding.references)}", ""]
     return lines
+
+
+def _code(name: str) -> str:
+    """A name as it is, between more backticks than it has in a row."""
+    longest = max(map(len, re.findall("`+", name)), default=0)
+    fence, blank = "`" * (longest + 1), " " if longest or name != name.strip() else ""
+    return f"{fence}{blank}{name}{blank}{fence}"
 
 
 def _aside(words: str, language: str) -> str:
