@@ -213,4 +213,4 @@ def test_what_label_studio_says_besides_entities_costs_no_text(tmp_path):
     rows.append({"data": {"text": "Nobody labelled this one"}, "annotations": [skipped]})
     words, problems = _read(_write(tmp_path / "a.jsonl", rows))
     assert [len(found) for found in words] == [2] * 24
-    assert [p.paths for p in problems if p.kind == "broken-row"] == [("a.jsonl:25",)]
+    assert [(p.kind, p.paths) for p in problems if "a.jsonl:25" in p.paths] == [("missing-label", ("a.jsonl:25",))]

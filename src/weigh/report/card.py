@@ -303,8 +303,6 @@ def _of_temperature(file: FindingsFile) -> str:
         reliability = AT_FACE_VALUE.get(
             calibration.verdict, "whether the probabilities can then be taken at face value is undecided"
         )
-        return (
-            f"Logits are divided by the temperature below, which was fitted on predictions for held-out folds; {reliability}."
-        )
+        return f"Logits are divided by the temperature below, which was fitted on predictions for held-out folds; {reliability}."
     judged = "judged on the test part" if "calibration_error_test" in calibration.estimates else "not judged on others"
     return f"Logits are divided by the temperature below, which was fitted on the examples of one fold and {judged}."
