@@ -208,4 +208,4 @@ def test_a_study_with_all_the_repeats_that_there_may_be_is_not_said_to_lack_time
     results = planted([1.0] * 3, measured=times)
     monkeypatch.setattr("weigh.findings.comparison.choice.MOST_REPEATS", 3)
     (finding,) = find(results)
-    assert finding.measured["sentence"]["en"] == "The runs compared here took 540 seconds."
+    assert finding.measured["sentence"]["en"] == "Added up, the runs compared here took 540 seconds."
