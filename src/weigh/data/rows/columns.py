@@ -14,6 +14,7 @@ from pathlib import Path
 from weigh.data.rows.listing import PARTS, Listing, set_aside, set_aside_if_any
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.label_studio import DISAGREE, UNANSWERED
+from weigh.data.tables.prodigy import REJECTED
 from weigh.data.tables.table_files import TableFile
 from weigh.errors import ColumnMissing, DataError
 from weigh.kinds.base import Kind
@@ -290,7 +291,7 @@ def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = No
 
 
 def decided(table: TableFile, label: str | None) -> TableFile:
-    """The table without the rows whose label annotators did not settle (Label Studio): `line_problems` names them."""
+    """The table without the rows whose label annotators did not settle (Label Studio, Prodigy): `line_problems` names them."""
     undecided = table.undecided.get(label or "", {})
     if not undecided:
         return replace(table, undecided={})
@@ -301,7 +302,7 @@ def decided(table: TableFile, label: str | None) -> TableFile:
 
 
 def _undecided(named: Callable[[Callable[[TableFile], Iterable[int]]], list[str]]) -> list[Problem]:
-    """Tasks of Label Studio that `decided` took out; `named` names lines of all tables."""
+    """Tasks of Label Studio or Prodigy that `decided` took out; `named` names lines of all tables."""
 
     def lines_of(why: str) -> list[str]:
         return named(
@@ -312,13 +313,25 @@ def _undecided(named: Callable[[Callable[[TableFile], Iterable[int]]], list[str]
         *set_aside_if_any(
             "missing-label",
             text(
-                "Tasks of Label Studio without an answer (not annotated, skipped, or nothing chosen): {n} (first: {f}); set aside.",
-                "没有结果的 Label Studio 任务（未标注、被跳过或未作选择）：{n} 个（第一个：{f}），已搁置。",
+                "Tasks of annotators without an answer (not annotated, skipped, or nothing chosen): {n} (first: {f}); set aside.",
+                "没有结果的标注任务（未标注、被跳过或未作选择）：{n} 个（第一个：{f}），已搁置。",
             ),
             lines_of(UNANSWERED),
             text(
-                "Where these are to count, annotate them in Label Studio and export again.",
-                "若要使用它们，请在 Label Studio 中标注后重新导出。",
+                "Where these are to count, annotate them (in Label Studio or Prodigy) and export again.",
+                "若要使用它们，请（在 Label Studio 或 Prodigy 中）标注后重新导出。",
+            ),
+        ),
+        *set_aside_if_any(
+            "missing-label",
+            text(
+                "Rows that were rejected or ignored in Prodigy, so that their label does not hold: {n} (first: {f}); set aside.",
+                "在 Prodigy 中被拒绝或忽略、其标签不成立的行：{n} 行（第一行：{f}），已搁置。",
+            ),
+            lines_of(REJECTED),
+            text(
+                "Where one question was asked and the answer itself is the label: --set data.label=answer",
+                "如果只问了一个问题，答案本身就是标签：--set data.label=answer",
             ),
         ),
         *set_aside_if_any(

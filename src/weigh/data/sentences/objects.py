@@ -22,6 +22,7 @@ from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
 from weigh.data.sentences.offsets import Counting, Span, counting_of, cuts_words, occurs, says_the_same
 from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.label_studio import ANNOTATIONS, DISAGREE, UNANSWERED, finished, was_skipped
+from weigh.data.tables.prodigy import REJECTED, is_rejected
 from weigh.data.tables.records import parse_json_lines
 from weigh.data.unspaced import MARKS, UNSPACED
 from weigh.errors import DataError, reason_of
@@ -303,10 +304,10 @@ def _spans_of(row: Any, *, empty: bool = True, wanted: ColumnsSpec | None = None
 
 
 def _unsettled(row: Any, wanted: ColumnsSpec | None) -> str | None:
-    """Why a task of Label Studio has no entities that count (a word of `span_words.UNFIT`): nobody finished an annotation, or finished ones differ."""
+    """Why a task has no entities that count (a word of `span_words.UNFIT`): somebody rejected them, nobody finished an annotation, or finished ones differ."""
     annotations = finished(row)
-    if annotations is None or asked_names(wanted)[1] not in (None, *ANNOTATIONS):
-        return None
+    if is_rejected(row) or annotations is None or asked_names(wanted)[1] not in (None, *ANNOTATIONS):
+        return REJECTED if is_rejected(row) else None
     entities = {frozenset((s.start, s.end, s.entity_type) for s in _listed([one])) for one in annotations}
     return UNANSWERED if not entities else DISAGREE if len(entities) > 1 else None
 

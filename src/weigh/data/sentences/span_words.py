@@ -13,6 +13,7 @@ from weigh.data.rows.listing import set_aside
 from weigh.data.sentences.blocks import Blocks
 from weigh.data.sentences.offsets import Counting
 from weigh.data.tables.label_studio import DISAGREE, UNANSWERED
+from weigh.data.tables.prodigy import REJECTED
 from weigh.errors import DataError
 from weigh.language import Text, first_names, text
 from weigh.problem import Problem
@@ -56,6 +57,13 @@ UNFIT = {
             "Where they are to count, annotate them in Label Studio and export again.",
             "若要使用它们，请在 Label Studio 中标注后重新导出。",
         ),
+        "missing-label",
+    ),
+    REJECTED: _Unfit(
+        text(
+            "entities that were rejected, or a text that was ignored (Prodigy)", "在 Prodigy 中被拒绝的实体，或被忽略"
+        ),
+        text("Correct and accept them in Prodigy, then export again.", "请在 Prodigy 中更正并接受后重新导出。"),
         "missing-label",
     ),
     DISAGREE: _Unfit(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from weigh.data.names import compose
 
-__all__ = ["ANNOTATIONS", "DISAGREE", "UNANSWERED", "finished", "holds_choices", "tasks_of", "was_skipped"]
+__all__ = ["ANNOTATIONS", "DISAGREE", "UNANSWERED", "Tasks", "finished", "holds_choices", "tasks_of", "was_skipped"]
 
 ANNOTATIONS = ("annotations", "completions")  # completions: versions before 1.0
 # what Label Studio itself says of a task; anything else beside the data is the user's
@@ -36,12 +36,14 @@ class Tasks(NamedTuple):
     Attributes:
         rows: Cells by name: the data of each task, and a list of what was chosen (a name, where nobody chose several) for each question.
         chosen: Names of the questions.
-        undecided: Question -> places of rows in `rows` without a settled answer, and why (`UNANSWERED`, `DISAGREE`).
+        undecided: Question -> places of rows in `rows` without a settled answer, and why (`UNANSWERED`, `DISAGREE`, `prodigy.REJECTED`).
+        tool: Whose export this is.
     """
 
     rows: list[dict[str, Any]]
     chosen: tuple[str, ...]
     undecided: dict[str, dict[int, str]]
+    tool: str = "Label Studio"
 
 
 def finished(task: Any) -> list[dict[str, Any]] | None:

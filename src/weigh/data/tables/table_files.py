@@ -19,6 +19,7 @@ from weigh.data.names import compose
 from weigh.data.tables.cells import Columns, as_cell, columns_as_text
 from weigh.data.tables.label_studio import tasks_of
 from weigh.data.tables.parquet import read_parquet
+from weigh.data.tables.prodigy import rows_of
 from weigh.data.tables.records import Record, Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.tables.roles import Roles, first_is_header, is_number
 from weigh.data.tables.text_encoding import read_text, split_lines
@@ -61,7 +62,7 @@ class TableFile:
         broken: Lines that do not fit the others, and why.
         literal: Lines with a quote that does not close, read as they stand.
         repeated: Lines that repeat the header.
-        chosen: Columns of what annotators chose (Label Studio): the labels are among them, whatever came with the texts.
+        chosen: Columns of what annotators chose (Label Studio, Prodigy): the labels are among them, whatever came with the texts.
         undecided: Of these: column -> lines without a settled answer, and why, as `label_studio.py` says it.
         doubled: Names that several columns have; all but the first of each are called "NAME (2)" …
         roles: Which columns are texts and label, for those who ask; the label is None where there is none.
@@ -336,8 +337,9 @@ def json_table(path: Path, content: str) -> TableFile:
                 rows.append((line, row))
     if broken and not rows:
         raise broken_line(path, next(iter(broken)), "JSON", len(broken))
-    tasks = tasks_of([row for _, row in rows])
-    lines, objects = [line for line, _ in rows], [row for _, row in rows] if tasks is None else tasks.rows
+    lines, objects = [line for line, _ in rows], [row for _, row in rows]
+    if (tasks := tasks_of(objects) or rows_of(objects)) is not None:
+        objects = tasks.rows
     names = dict.fromkeys(str(name) for row in objects for name in row)
     if any(compose(name) != name for name in names):
         objects = [{compose(str(name)): value for name, value in row.items()} for row in objects]
@@ -346,7 +348,7 @@ def json_table(path: Path, content: str) -> TableFile:
     if tasks is None:
         return TableFile(path, lines, cells, True, "JSON", broken=broken)
     undecided = {name: {lines[i]: why for i, why in of_name.items()} for name, of_name in tasks.undecided.items()}
-    return TableFile(path, lines, cells, True, "Label Studio", broken=broken, chosen=tasks.chosen, undecided=undecided)
+    return TableFile(path, lines, cells, True, tasks.tool, broken=broken, chosen=tasks.chosen, undecided=undecided)
 
 
 def _listed(path: Path, content: str) -> list[Any]:
