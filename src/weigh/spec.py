@@ -199,7 +199,7 @@ class RunSpec(Section):
 
     device: str = Field(default="auto", description="auto (the fastest there is), cpu, cuda, cuda:1, mps.")
     jobs: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
-        default="auto", description="Worker processes."
+        default="auto", description="Worker processes; auto: this process alone."
     )
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
         default="auto", description="Threads of one worker process."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -64,6 +65,18 @@ def test_what_is_missing_for_a_ranking_are_groups_where_groups_count():
         assert words in rank._why_no_table(file).en
 
 
+def test_a_program_is_told_why_there_is_no_ranking(photos, two, tmp_path):
+    """Eight pictures are too few to say how sure a difference is."""
+    for group in sorted(folder for folder in photos.iterdir() if folder.is_dir())[:2]:
+        (tmp_path / "few" / group.name).mkdir(parents=True)
+        for picture in sorted(group.iterdir())[:4]:
+            shutil.copy(picture, tmp_path / "few" / group.name)
+    command = ["rank", str(tmp_path / "few"), "--models", ",".join(two), "--output", str(tmp_path / "s"), *QUICK]
+    document = json.loads(printed_by([*command, "--format", "json"]))
+    assert document["ranking"] == []
+    assert "too few examples in common" in document["why_no_ranking"]["en"]
+
+
 @pytest.fixture(scope="module")
 def told(ranked) -> list[str]:
     """Lines that the command writes when it is repeated."""
@@ -93,6 +106,7 @@ def test_the_verdict_stands_first_then_the_table_and_what_it_means(ranked, told,
 
 def test_json_holds_the_table_and_the_finding(document, two):
     assert [row["rank"] for row in document["ranking"]] == [1, 2]
+    assert document["why_no_ranking"] is None
     assert sum(row["p_best"] for row in document["ranking"]) == pytest.approx(1, abs=0.01)
     assert all(row["seconds"] > 0 for row in document["ranking"])
     assert {row["model"] for row in document["ranking"]} == set(two), "a program needs the address, not the short name"

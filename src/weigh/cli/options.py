@@ -78,7 +78,7 @@ Output = Annotated[
 Device = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps; default: auto, the fastest there is.")
 ]
-Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto, the default.")]
+Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto, the default: this process alone.")]
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
 
 

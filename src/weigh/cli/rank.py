@@ -184,6 +184,7 @@ def _document(study: Study, file: FindingsFile, further: str) -> str:
         "study": str(study.folder),
         "verdict": {language: summary_line(file, language) for language in LANGUAGES},
         "ranking": [] if finding is None else _rows(finding),
+        "why_no_ranking": _why_no_table(file)._asdict() if finding is None else None,
         "not_tried": [
             {"model": address, "reason": why._asdict()} for address, why in not_tried(study, results).items()
         ],
