@@ -28,6 +28,7 @@ from weigh.plan.runs import group_of
 from weigh.problem import refuse_errors
 from weigh.settings import user_path
 from weigh.spec import StudySpec
+from weigh.stats.dependence import COPIES_MATTER, effect_of_copies
 from weigh.stats.resampling import Units, make_units
 from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
 
@@ -41,7 +42,6 @@ LABELS = {  # what --labels takes
     "name": text("names (tench, Tinca tinca)", "名称（tench, Tinca tinca）"),
     "real": text("all labels that fit (ReaL), of the ILSVRC2012 validation pictures", "所有合适的标签（ReaL），用于 ILSVRC2012 验证集"),
 }  # fmt: skip
-COPIED = 1.2  # design effect of sets of copies from which they count as one picture each (`findings/copied.py`)
 REAL = "imagenet_real_labels.json"
 WRITTEN = {
     "index": text("numbers of ImageNet-1k (0 to 999)", "ImageNet-1k 编号（0 到 999）"),
@@ -143,7 +143,7 @@ def _independent(examples: Examples, spec: StudySpec) -> tuple[Examples, list[Te
             "{n} 张图片中有 {c} 张是其他图片的副本：文件完全相同。",
             c=n - len(size), n=n,
         )  # fmt: skip
-        if group is None and float(np.square(size).sum()) / n >= COPIED:
+        if group is None and effect_of_copies(size) >= COPIES_MATTER:
             group = of.ravel().astype(str)
             note += text("For intervals each set of copies is one group.", "在计算区间时，每套副本作为一组。")
         notes.append(note)

@@ -19,6 +19,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Assumption
 from weigh.language import Text, text
 from weigh.record.results import Results
+from weigh.stats.dependence import COPIES_MATTER, effect_of_copies
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Units, make_units
 
@@ -36,7 +37,6 @@ SETS_OF_COPIES = text(
     "Sets of copies, which count as one example each, are independent of each other",
     "各组副本（每组只算一个样本）相互独立",
 )
-SMALL = 1.2  # a design effect below it makes intervals less than a tenth too narrow
 
 
 class Copied(NamedTuple):
@@ -90,9 +90,8 @@ def copied_at(results: Results, indices: np.ndarray) -> Copied | None:
     if results.examples.kind.exclusive:  # of copies under two labels one is right where the other is wrong
         sets.append(results.examples.target[indices])
     _, of, size = np.unique(np.stack(sets), axis=1, return_inverse=True, return_counts=True)
-    total = int(size.sum())
-    effect = float(np.square(size).sum()) / max(total, 1)
-    if effect < SMALL:
+    total, effect = int(size.sum()), effect_of_copies(size)
+    if effect < COPIES_MATTER:
         return None
     factor = Estimate(
         value=math.sqrt(effect), n=total, n_unit="examples", unit="1", method="Kish's design effect of sets of copies"

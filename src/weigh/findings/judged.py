@@ -102,9 +102,8 @@ def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
             u=len(judged.without),
         )
     return text(
-        "It is the mean over {k} of {n} classes: the other {r} {s} in fewer than {l} pictures and cannot be judged.",
+        "It is the mean over {k} of {n} classes: the other {r} {r:|stands|stand} in fewer than {l} pictures and cannot be judged.",
         "该得分是 {n} 个类别中 {k} 个的平均：其余 {r} 个类别所在的图片不足 {l} 张，无法判断。",
-        s="stand" if len(judged.rare) > 1 else "stands",
         k=len(judged.names),
         n=judged.all,
         r=len(judged.rare),

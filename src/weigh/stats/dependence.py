@@ -30,11 +30,13 @@ from weigh.stats.multiple import holm
 from weigh.stats.order import SIZES
 
 __all__ = [
+    "COPIES_MATTER",
     "Clustering",
     "Neighbours",
     "centre",
     "cluster_errors",
     "design_effect",
+    "effect_of_copies",
     "effective_examples",
     "error_factor",
     "intraclass_correlation",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
+COPIES_MATTER = 1.2  # a design effect of copies below it makes intervals less than a tenth too narrow
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
 # Half width of an interval of the logarithm, from which on none is given: it means a factor of 1,000 either way.
 UNKNOWN = 7.0
@@ -91,6 +94,15 @@ def design_effect(residual: np.ndarray, group: np.ndarray, *, strata: np.ndarray
     _, of = np.unique(group, return_inverse=True)
     sums = np.bincount(of, residual) ** 2
     return _ratio(sums, float(sums.sum()) - _expected(residual, of, strata), residual, of, level)
+
+
+def effect_of_copies(sizes: np.ndarray) -> float:
+    """The design effect of sets whose examples all err alike, by the `(sets,)` numbers of their examples: how many copies an example has on average,
+    itself among them. 0 without examples.
+
+    References: [1].
+    """
+    return float(np.square(sizes).sum()) / max(int(sizes.sum()), 1)
 
 
 def _ratio(sums: np.ndarray, excess: float, residual: np.ndarray, of: np.ndarray, level: float) -> Estimate:
